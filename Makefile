@@ -1,0 +1,54 @@
+# Two commands need nothing but Python, make and git: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 8000
+THROTTLES ?= on
+BIN = $(VENV)/bin
+STAMP = $(VENV)/.installed
+
+.PHONY: demo test check test-all wheel lock migrations clean
+
+demo: $(STAMP)  ## a working site on http://127.0.0.1:8000/ (PORT=8001, THROTTLES=off)
+	$(BIN)/python manage.py migrate --verbosity 0
+	$(BIN)/python manage.py seed_demo
+	THROTTLES=$(THROTTLES) $(BIN)/python manage.py runserver --noreload 127.0.0.1:$(PORT)
+
+test: $(STAMP)  ## all tests on SQLite, for each kind of user model
+	$(BIN)/python -m pytest -n auto
+	TEST_USER_MODEL=uuid $(BIN)/python -m pytest -n auto -q
+	TEST_USER_MODEL=email $(BIN)/python -m pytest -n auto -q
+
+check: $(STAMP)  ## style, types, floors, templates, migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	git ls-files -z '*.html' | xargs -0 $(BIN)/djade --target-version 5.2 --check
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py check --fail-level WARNING
+
+test-all: $(STAMP)  ## the same tests on PostgreSQL, and at both ends of what we support
+	TEST_DATABASE=postgresql $(BIN)/python -m pytest -n auto -q
+	sh tests/at_both_ends.sh
+
+wheel: $(STAMP)  ## build the wheel, install it elsewhere, start it once
+	sh tests/wheel_works.sh $(BIN)/python
+
+lock: $(STAMP)  ## bring the locked versions up to date
+	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
+	  --custom-compile-command 'make lock' --no-emit-index-url --no-emit-find-links -q \
+	  --all-extras -o requirements/dev.txt pyproject.toml requirements/dev.in
+	$(BIN)/uv pip compile --upgrade --python-version 3.11 --resolution lowest-direct --generate-hashes \
+	  --no-annotate --custom-compile-command 'make lock' --no-emit-index-url --no-emit-find-links -q \
+	  --all-extras -o requirements/lowest.txt pyproject.toml requirements/lowest.in
+
+migrations: $(STAMP)  ## write migrations for changed models
+	$(BIN)/python manage.py makemigrations jwt_sessions
+
+clean:
+	rm -rf $(VENV) .venv-* build dist db.sqlite3* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(STAMP): requirements/dev.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	touch $@

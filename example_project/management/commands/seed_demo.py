@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission, User
+from django.core.management.base import BaseCommand
+from django.db import transaction
+from django.test import RequestFactory
+from django.utils import timezone
+
+from jwt_sessions import sessions
+from jwt_sessions.models import RefreshToken, RevokedReason, Session
+
+
+class Device(NamedTuple):
+    name: str
+    user_agent: str
+
+
+DEVICES = [
+    Device("", "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:146.0) Gecko/20100101 Firefox/146.0"),
+    Device(
+        "Work laptop",
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 "
+        "(KHTML, like Gecko) Version/18.4 Safari/605.1.15",
+    ),
+    Device(
+        "My phone",
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_4 like Mac OS X) AppleWebKit/605.1.15 "
+        "(KHTML, like Gecko) Version/18.4 Mobile/15E148 Safari/604.1",
+    ),
+    Device(
+        "",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+        "Chrome/140.0.0.0 Safari/537.36",
+    ),
+    Device("Shop app", "okhttp/4.12.0"),
+    Device("Backup script", "python-requests/2.32.3"),
+]
+SESSIONS = {"alice": 18, "bob": 14, "carol": 8}
+ENDINGS = [
+    RevokedReason.SIGNED_OUT,
+    RevokedReason.SIGNED_OUT_REMOTELY,
+    RevokedReason.REVOKED_BY_STAFF,
+    RevokedReason.PASSWORD_CHANGED,
+    RevokedReason.TOKEN_REUSED,
+]
+
+
+class Command(BaseCommand):
+    help = "Fill the example with people and sessions. Running it again changes nothing."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with transaction.atomic():
+            admin = self.make_person("admin", is_staff=True, is_superuser=True)
+            people = [self.make_person(name) for name in SESSIONS]
+            self.let_staff_look(people[-1])
+            if not Session.objects.exists():
+                # Oldest first: a session's id is in the order of sign-ins.
+                for number in reversed(range(max(SESSIONS.values()))):
+                    for person in people:
+                        if number < SESSIONS[person.username]:
+                            self.make_session(person, number, admin)
+        self.print_logins()
+
+    def make_person(self, name: str, **rights: bool) -> User:
+        person, is_new = get_user_model().objects.get_or_create(
+            username=name, defaults={"email": f"{name}@example.com", **rights}
+        )
+        if is_new:
+            person.set_password(f"{name}-demo")
+            person.save(update_fields=["password"])
+        return person
+
+    def let_staff_look(self, person: User) -> None:
+        User.objects.filter(pk=person.pk).update(is_staff=True)
+        may_look = Permission.objects.filter(
+            content_type__app_label="jwt_sessions",
+            codename__in=["view_session", "view_revokedsession"],
+        )
+        person.user_permissions.add(*may_look)
+
+    def make_session(self, person: User, number: int, admin: User) -> None:
+        """Start a session as a device would, then let it age: every third one is over."""
+        device = DEVICES[number % len(DEVICES)]
+        request = RequestFactory().post(
+            "/api/auth/token/",
+            headers={"user-agent": device.user_agent},
+            REMOTE_ADDR=f"203.0.113.{10 + number}",
+        )
+        session = sessions.start(person, request=request, device_name=device.name).session
+        age = timedelta(hours=5 * number)
+        started_at = timezone.now() - age
+        Session.objects.filter(pk=session.pk).update_unrevoked(
+            created_at=started_at, auth_time=started_at, expires_at=session.expires_at - age
+        )
+        RefreshToken.objects.filter(pk=session.pk).update(
+            generation=number, last_seen_at=started_at + age / 2
+        )
+        if number % 3 == 1:
+            reason = ENDINGS[number // 3 % len(ENDINGS)]
+            by = admin if reason == RevokedReason.REVOKED_BY_STAFF else person
+            sessions.revoke(session.pk, reason=reason, by=by)
+        elif number % 7 == 6:
+            RefreshToken.objects.filter(pk=session.pk).update(idle_expires_at=started_at)
+
+    def print_logins(self) -> None:
+        self.stdout.write("")
+        self.stdout.write("People to sign in as:")
+        for name, what in (
+            ("admin", "superuser: everything in the admin"),
+            ("alice", "has many devices"),
+            ("bob", "has many devices"),
+            ("carol", "staff who may look at sessions, but not revoke them"),
+        ):
+            self.stdout.write(f"  {name:6} password {name}-demo   {what}")
+        self.stdout.write("")

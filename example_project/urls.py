@@ -1,0 +1,20 @@
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from example_project.views import HomeView, MeView
+
+urlpatterns = [
+    path("", HomeView.as_view(), name="home"),
+    path("admin/", admin.site.urls),
+    path("api/me/", MeView.as_view(), name="me"),
+    path("api/auth/", include("jwt_sessions.api.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path(
+        "api/schema/ui/",
+        SpectacularSwaggerSplitView.as_view(
+            url_name="schema", template_name="example_project/swagger_ui.html"
+        ),
+        name="schema_ui",
+    ),
+]

@@ -1,0 +1,5 @@
+"""The staff face: look at sessions, revoke one. Nothing here adds, changes or deletes."""
+
+from jwt_sessions.admin.sessions import RevokedSessionAdmin, SessionAdmin
+
+__all__ = ["RevokedSessionAdmin", "SessionAdmin"]

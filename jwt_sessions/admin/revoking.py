@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.generic import TemplateView
+
+from jwt_sessions import sessions
+from jwt_sessions.models import RevokedReason, Session
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+    from django.http import HttpRequest, HttpResponse
+
+    from jwt_sessions.admin.sessions import SessionAdmin
+
+
+class RevokeView(TemplateView):
+    """Ask whether to revoke one session (GET), then do it and put it on record (POST)."""
+
+    template_name = "admin/jwt_sessions/session/revoke.html"
+    http_method_names = ["get", "head", "post"]
+    model_admin: SessionAdmin | None = None
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        session = self.admin.get_object(request, kwargs["object_id"])
+        if session is None:
+            raise Http404
+        if not self.admin.has_view_permission(request, session):
+            raise PermissionDenied
+        if session.is_revoked:
+            messages.info(request, _("This session is revoked already."))
+            return self.back_to(session)
+        if not self.admin.has_revoke_permission(request, session):
+            raise PermissionDenied
+        self.session = session
+        return super().dispatch(request, *args, **kwargs)
+
+    @property
+    def admin(self) -> SessionAdmin:
+        assert self.model_admin is not None  # noqa: S101 - given to as_view()
+        return self.model_admin
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {
+            **super().get_context_data(**kwargs),
+            **self.admin.admin_site.each_context(self.request),
+            "opts": Session._meta,
+            "title": _("Revoke this session?"),
+            "session": self.session,
+            "is_own": self.session.user_id == self.request.user.pk,
+        }
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if sessions.revoke(
+            self.session.pk,
+            reason=RevokedReason.REVOKED_BY_STAFF,
+            by=cast("AbstractBaseUser", request.user),
+            request=request,
+        ):
+            self.admin.log_change(request, self.session, _("Revoked."))
+            messages.success(request, _("The session is revoked. Its tokens no longer work."))
+        return self.back_to(self.session)
+
+    def back_to(self, session: Session) -> HttpResponseRedirect:
+        return HttpResponseRedirect(reverse("admin:jwt_sessions_session_change", args=[session.pk]))

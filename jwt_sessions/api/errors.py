@@ -1,0 +1,41 @@
+"""Errors as ``{"detail": "...", "code": "..."}``, whatever handler the project has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.http import Http404
+from django.utils.translation import gettext_lazy as _
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+
+class NoActiveAccount(exceptions.AuthenticationFailed):
+    """The same answer for a wrong password, an unknown and an inactive user."""
+
+    default_detail = _("No active account found with the given credentials")
+    default_code = "no_active_account"
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """Return the answer to `exc`, or None for what is no error of the caller's."""
+    if isinstance(exc, Http404):
+        exc = exceptions.NotFound()
+    elif isinstance(exc, DjangoPermissionDenied):
+        exc = exceptions.PermissionDenied()
+    if not isinstance(exc, exceptions.APIException):
+        return None
+    headers = {}
+    if challenge := getattr(exc, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if wait := getattr(exc, "wait", None):
+        headers["Retry-After"] = str(round(wait))
+    return Response(_body(exc.detail), status=exc.status_code, headers=headers)
+
+
+def _body(detail: Any) -> Any:
+    # Field errors and our own bodies are whole already.
+    if isinstance(detail, dict | list):
+        return detail
+    return {"detail": detail, "code": detail.code}

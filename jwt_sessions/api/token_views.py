@@ -1,0 +1,90 @@
+"""Sign in, refresh, verify, sign out: simplejwt's four endpoints and logout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib.auth import get_user_model
+from rest_framework.response import Response
+
+from jwt_sessions import accounts, sessions
+from jwt_sessions.api.errors import NoActiveAccount
+from jwt_sessions.api.serializers import RefreshSerializer, SignInSerializer, VerifySerializer
+from jwt_sessions.api.views import SessionAPIView
+from jwt_sessions.authentication import AccessTokenAuthentication, TokenNotValid
+from jwt_sessions.exceptions import InvalidToken
+from jwt_sessions.models import RevokedReason
+from jwt_sessions.permissions import HasSession
+from jwt_sessions.tokens import parse_refresh_token
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+
+    from jwt_sessions.sessions import TokenPair
+
+
+class TokenObtainPairView(SessionAPIView):
+    """Sign in with a password: starts a session and returns its access and refresh token."""
+
+    def post(self, request: Request) -> Response:
+        body = self.read_body(SignInSerializer)
+        username_field = get_user_model().USERNAME_FIELD
+        credentials = {name: body[name] for name in (username_field, "password")}
+        user = accounts.prove_password(self.http_request, credentials)
+        if user is None:
+            raise NoActiveAccount
+        device_name = body.get("device_name", "")
+        return _tokens(sessions.start(user, request=self.http_request, device_name=device_name))
+
+
+class TokenRefreshView(SessionAPIView):
+    """Swap a refresh token for the next pair; keep the refresh token that comes back.
+
+    Presenting a superseded one later than the grace period ends the session.
+    """
+
+    def post(self, request: Request) -> Response:
+        outcome = sessions.refresh(
+            self.read_body(RefreshSerializer)["refresh"], request=self.http_request
+        )
+        if isinstance(outcome, sessions.Refusal):
+            raise TokenNotValid
+        return _tokens(outcome)
+
+
+class TokenVerifyView(SessionAPIView):
+    """Tell whether an access or refresh token works right now."""
+
+    def post(self, request: Request) -> Response:
+        try:
+            sessions.verify(self.read_body(VerifySerializer)["token"])
+        except InvalidToken as error:
+            raise TokenNotValid from error
+        return Response({})
+
+
+class TokenBlacklistView(SessionAPIView):
+    """Sign out with a refresh token, whichever generation it is: ends its session."""
+
+    def post(self, request: Request) -> Response:
+        try:
+            token = parse_refresh_token(self.read_body(RefreshSerializer)["refresh"])
+        except InvalidToken as error:
+            raise TokenNotValid from error
+        sessions.revoke(token.sid, reason=RevokedReason.SIGNED_OUT, request=self.http_request)
+        return Response({})
+
+
+class LogoutView(SessionAPIView):
+    """Sign out: end the session of the access token presented. Twice is as good as once."""
+
+    authentication_classes = [AccessTokenAuthentication]
+    permission_classes = [HasSession]
+
+    def post(self, request: Request) -> Response:
+        sessions.revoke(self.token.sid, reason=RevokedReason.SIGNED_OUT, request=self.http_request)
+        return Response(status=204)
+
+
+def _tokens(pair: TokenPair) -> Response:
+    return Response({"access": pair.access, "refresh": pair.refresh})

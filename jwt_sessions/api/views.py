@@ -1,0 +1,74 @@
+"""What all views of the JSON face share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from django.db import connections, transaction
+from rest_framework.renderers import JSONRenderer
+from rest_framework.views import APIView
+
+from jwt_sessions.api.errors import exception_handler
+from jwt_sessions.api.parsers import SmallJSONParser
+from jwt_sessions.authentication import www_authenticate
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+    from rest_framework.request import Request
+    from rest_framework.response import Response
+    from rest_framework.serializers import Serializer
+
+    from jwt_sessions.tokens import SessionAccessToken
+
+
+class SessionAPIView(APIView):
+    """A view that speaks JSON only, is never cached, and commits what it did when it refuses."""
+
+    parser_classes = [SmallJSONParser]
+    renderer_classes = [JSONRenderer]
+    authentication_classes: Any = []
+    permission_classes: Any = []
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        """Return the view, outside of the request's transaction on every database.
+
+        Under ATOMIC_REQUESTS an error answer rolls back; a reused refresh token must stay revoked.
+        """
+        view: Any = super().as_view(**initkwargs)
+        for alias in connections:
+            view = transaction.non_atomic_requests(using=alias)(view)
+        return view
+
+    @property
+    def token(self) -> SessionAccessToken:
+        """The access token presented; only where ``HasSession`` is asked for."""
+        return cast("SessionAccessToken", self.request.auth)
+
+    @property
+    def http_request(self) -> HttpRequest:
+        """Django's request, which signals and authentication backends expect."""
+        return self.request._request  # noqa: SLF001 - DRF has no public name for it
+
+    def get_authenticate_header(self, request: Request) -> str:
+        """Return the challenge also where no authentication class is set, so that 401 stays 401."""
+        return www_authenticate(request)
+
+    def get_exception_handler(self) -> Any:
+        """Return our own handler."""
+        return exception_handler
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        """Forbid every cache to keep the answer (RFC 9111 section 5.2.2.5)."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    def read_body(self, serializer_class: type[Serializer[Any]]) -> dict[str, Any]:
+        """Return the validated body; bad fields are a 400."""
+        serializer = serializer_class(data=self.request.data)
+        serializer.is_valid(raise_exception=True)
+        body: dict[str, Any] = serializer.validated_data
+        return body

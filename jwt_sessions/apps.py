@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from django.apps import AppConfig, apps
+from django.utils.translation import gettext_lazy as _
+
+
+class JWTSessionsConfig(AppConfig):
+    name = "jwt_sessions"
+    verbose_name = _("Signed-in sessions")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the system checks, follow the user model, describe ourselves to OpenAPI."""
+        from jwt_sessions import accounts, checks
+
+        checks.register()
+        accounts.connect()
+        if apps.is_installed("drf_spectacular"):
+            from jwt_sessions import openapi  # noqa: F401 - its classes register themselves

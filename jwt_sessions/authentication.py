@@ -1,0 +1,115 @@
+"""Who is calling? Authentication classes for Django REST framework."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.utils.translation import gettext_lazy as _
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed, ErrorDetail
+
+from jwt_sessions.conf import conf
+from jwt_sessions.exceptions import InvalidToken
+from jwt_sessions.revocation import attach_live_session
+from jwt_sessions.tokens import parse_access_token
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+
+    from jwt_sessions.tokens import SessionAccessToken
+
+logger = logging.getLogger(__name__)
+
+REALM = "api"
+
+
+class CodedAuthenticationFailed(AuthenticationFailed):
+    """A 401 whose body names its code, under any exception handler."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        detail = ErrorDetail(str(self.default_detail), self.default_code)
+        self.detail = {"detail": detail, "code": ErrorDetail(self.default_code)}
+
+
+class TokenNotValid(CodedAuthenticationFailed):
+    """401 ``token_not_valid``; the reason is logged, not told."""
+
+    default_detail = _("Token is invalid or expired")
+    default_code = "token_not_valid"
+
+
+class BadAuthorizationHeader(CodedAuthenticationFailed):
+    """401 ``bad_authorization_header``."""
+
+    default_detail = _("Authorization header must contain two space-delimited values")
+    default_code = "bad_authorization_header"
+
+
+class AccessTokenAuthentication(BaseAuthentication):
+    """Take a good access token without asking whether its session still lives.
+
+    For views that end a session and must answer twice alike; the user stays anonymous.
+    """
+
+    def authenticate(self, request: Request) -> tuple[Any, SessionAccessToken] | None:
+        """Return an anonymous user and the token, or None where no token is presented."""
+        text = read_header(request)
+        if text is None:
+            return None
+        try:
+            return AnonymousUser(), parse_access_token(text)
+        except InvalidToken as error:
+            raise TokenNotValid from error
+
+    def authenticate_header(self, request: Request) -> str:
+        """Return the value of WWW-Authenticate (RFC 6750 section 3)."""
+        return www_authenticate(request)
+
+
+class JWTSessionAuthentication(AccessTokenAuthentication):
+    """Take an access token whose session lives: one query for the session and its user.
+
+    ``request.user`` is the user, ``request.auth`` the ``SessionAccessToken``.
+    """
+
+    def authenticate(self, request: Request) -> tuple[Any, SessionAccessToken] | None:
+        """Return the user and the token, or None where no token is presented.
+
+        Raises ``TokenNotValid`` and ``BadAuthorizationHeader``, both 401.
+        """
+        authenticated = super().authenticate(request)
+        if authenticated is None:
+            return None
+        _, token = authenticated
+        reason = attach_live_session(token)
+        if reason is not None or token.session is None:
+            logger.debug("access token %s refused: %s", token["jti"], reason)
+            raise TokenNotValid
+        return token.session.user, token
+
+
+def read_header(request: Request) -> str | None:
+    """Return the text of the token presented, or None where the header is not for us.
+
+    The scheme is compared without regard to case (RFC 9110 section 11.1). Two headers reach us
+    joined by a comma, which no token contains.
+    """
+    header = request.META.get(conf.AUTH_HEADER_NAME, "")
+    scheme, _, credentials = header.strip().partition(" ")
+    if scheme.lower() not in {name.lower() for name in conf.AUTH_HEADER_TYPES}:
+        return None
+    credentials = credentials.strip()
+    if not credentials or " " in credentials:
+        raise BadAuthorizationHeader
+    return str(credentials)
+
+
+def www_authenticate(request: Request) -> str:
+    """Return the value of WWW-Authenticate; a token that was presented is named as invalid."""
+    challenge = f'{conf.AUTH_HEADER_TYPES[0]} realm="{REALM}"'
+    if request.META.get(conf.AUTH_HEADER_NAME):
+        return f'{challenge}, error="invalid_token"'
+    return challenge

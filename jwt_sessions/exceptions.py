@@ -1,0 +1,13 @@
+"""What can go wrong below the faces. No HTTP here: each face says it in its own way."""
+
+
+class JWTSessionsError(Exception):
+    """The root of this app's exceptions."""
+
+
+class InvalidToken(JWTSessionsError):
+    """A token that is not good; `reason` says why, for logs and tests, not for callers."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from jwt_sessions.conf import conf
+from jwt_sessions.models.primary import PrimaryQuerySet
+
+
+class SecurityEventKind(models.TextChoices):
+    """What happened."""
+
+    REFRESH_TOKEN_REUSED = "refresh_token_reused", _("refresh token reused")
+
+
+class SecurityEvent(models.Model):
+    """Something worth knowing when an account is looked into. Written once, never changed.
+
+    What a ``Session`` row already tells (signed in, revoked) is not written here again.
+    """
+
+    at = models.DateTimeField(pgettext_lazy("moment", "at"), default=timezone.now)
+    kind = models.CharField(
+        pgettext_lazy("of a security event", "kind"),
+        max_length=40,
+        choices=SecurityEventKind.choices,
+    )
+    user = models.ForeignKey(
+        conf.user_model,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="jwt_security_events",
+        verbose_name=_("user"),
+    )
+    session = models.ForeignKey(
+        "jwt_sessions.Session",
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="security_events",
+        verbose_name=_("session"),
+    )
+    address = models.GenericIPAddressField(_("address"), null=True, blank=True)
+    facts = models.JSONField(_("facts"), default=dict)
+
+    objects = PrimaryQuerySet["SecurityEvent"].as_manager()
+
+    class Meta:
+        verbose_name = _("security event")
+        verbose_name_plural = _("security events")
+        ordering = ("-id",)
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.at.isoformat()}"
+
+    def save(self, **kwargs: Any) -> None:
+        """Insert the event; a stored one raises ``TypeError``."""
+        if not self._state.adding:
+            raise TypeError("A security event is written once and never changed.")
+        super().save(**{**kwargs, "force_insert": True})

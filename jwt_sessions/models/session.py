@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+
+from jwt_sessions.clients import FAMILY_LENGTH, NAME_LENGTH, USER_AGENT_LENGTH
+from jwt_sessions.conf import conf
+from jwt_sessions.models.identifiers import uuid7
+from jwt_sessions.models.primary import PrimaryQuerySet
+from jwt_sessions.models.refresh_token import RefreshToken
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from django.contrib.auth.models import AbstractBaseUser
+
+
+class SessionQuerySet(PrimaryQuerySet["Session"]):
+    def live(self, now: datetime | None = None) -> Self:
+        """Sessions that are neither revoked nor expired, by time or by lying unused."""
+        now = now or timezone.now()
+        in_use = RefreshToken.objects.filter(pk=OuterRef("pk"), idle_expires_at__gt=now)
+        # EXISTS, not a join: an UPDATE of these rows then checks revoked_at on the row it locks.
+        return self.filter(Q(revoked_at=None, expires_at__gt=now), Exists(in_use))
+
+    def revoked(self) -> Self:
+        """Sessions that somebody or something ended before their time."""
+        return self.exclude(revoked_at=None)
+
+    def revoke(self, *, reason: RevokedReason, by: AbstractBaseUser | None = None) -> int:
+        """Revoke those that are not revoked yet, in one UPDATE; return how many that were."""
+        return self.filter(revoked_at=None).update(
+            revoked_at=timezone.now(), revoked_reason=reason, revoked_by=by
+        )
+
+    def update_unrevoked(self, **values: Any) -> int:
+        """Change rows that are not revoked, in one UPDATE; return how many that were."""
+        return self.filter(revoked_at=None).update(**values)
+
+
+class SessionKind(models.TextChoices):
+    """What carries the session."""
+
+    API = "api", pgettext_lazy("kind of session", "API")
+    BROWSER = "browser", pgettext_lazy("kind of session", "Browser")
+
+
+class RevokedReason(models.TextChoices):
+    """Why a session ended before its time."""
+
+    SIGNED_OUT = "signed_out", _("signed out")
+    SIGNED_OUT_REMOTELY = "signed_out_remotely", _("signed out from another device")
+    REVOKED_BY_STAFF = "revoked_by_staff", _("ended by staff")
+    PASSWORD_CHANGED = "password_changed", _("password changed")
+    USER_DEACTIVATED = "user_deactivated", _("account deactivated")
+    USER_DELETED = "user_deleted", _("account deleted")
+    TOKEN_REUSED = "token_reused", _("refresh token reused")
+
+
+class Session(models.Model):
+    """One sign-in on one device, from login to revocation or expiry.
+
+    Written at login, at step-up and at revocation only, so it is cheap to read on every request.
+    After its INSERT a row changes only by ``QuerySet.update()`` that asks for ``revoked_at IS
+    NULL``: a stale instance that is saved would bring a revoked session back to life.
+    """
+
+    id = models.UUIDField(_("session id"), primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField(
+        pgettext_lazy("of a session", "kind"),
+        max_length=10,
+        choices=SessionKind.choices,
+        default=SessionKind.API,
+    )
+    # Null once the user is deleted; such a session is dead.
+    user = models.ForeignKey(
+        conf.user_model,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="jwt_sessions",
+        db_index=False,
+        verbose_name=_("user"),
+    )
+    device_name = models.CharField(_("device name"), max_length=NAME_LENGTH, blank=True)
+    user_agent = models.CharField(_("user agent"), max_length=USER_AGENT_LENGTH, blank=True)
+    browser = models.CharField(_("browser or app"), max_length=FAMILY_LENGTH, blank=True)
+    platform = models.CharField(_("operating system"), max_length=FAMILY_LENGTH, blank=True)
+    address = models.GenericIPAddressField(_("address at sign-in"), null=True, blank=True)
+    address_key = models.CharField(max_length=32, blank=True, editable=False)
+    amr = models.JSONField(_("authentication methods"), default=list)
+    auth_time = models.DateTimeField(_("proved themselves at"))
+    auth_hash = models.CharField(max_length=255, blank=True, editable=False)
+    data = models.JSONField(_("data"), default=dict, blank=True)
+    created_at = models.DateTimeField(_("signed in at"))
+    expires_at = models.DateTimeField(_("ends at"))
+    revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
+    revoked_reason = models.CharField(
+        _("why revoked"), max_length=30, choices=RevokedReason.choices, blank=True
+    )
+    revoked_by = models.ForeignKey(
+        conf.user_model,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("revoked by"),
+    )
+
+    objects = SessionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")
+        # A newer id is greater, so the primary key is the newest-first index.
+        ordering = ("-id",)
+        default_permissions = ("view",)
+        permissions = [("revoke_session", "Can revoke session")]
+        indexes = [
+            models.Index(fields=["user", "-id"], name="jwt_sessions_of_user"),
+            models.Index(fields=["revoked_at"], name="jwt_sessions_revoked_at"),
+            models.Index(fields=["address_key"], name="jwt_sessions_address"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+    def save(self, **kwargs: Any) -> None:
+        """Insert the session; a stored one raises ``TypeError``."""
+        if not self._state.adding:
+            _refuse_to_save()
+        super().save(**{**kwargs, "force_insert": True})
+
+    @property
+    def device(self) -> str:
+        """What it runs on, in words: "Firefox on Windows"; "" if the user agent told nothing."""
+        if self.browser and self.platform:
+            names = {"browser": self.browser, "platform": self.platform}
+            return gettext("%(browser)s on %(platform)s") % names
+        return self.browser or self.platform
+
+    @property
+    def is_revoked(self) -> bool:
+        """Whether it was ended before its time."""
+        return self.revoked_at is not None
+
+
+def _refuse_to_save() -> NoReturn:
+    raise TypeError("A stored session is not saved; jwt_sessions.sessions has functions for it.")
+
+
+class RevokedSessionManager(models.Manager["RevokedSession"]):
+    def get_queryset(self) -> models.QuerySet[RevokedSession]:
+        sessions = cast("models.QuerySet[RevokedSession]", SessionQuerySet(self.model))
+        return sessions.exclude(revoked_at=None)
+
+
+class RevokedSession(Session):
+    """The sessions that were revoked: a view of ``Session``, not a second truth."""
+
+    objects = RevokedSessionManager()  # type: ignore[assignment,misc]  # a narrower set
+
+    class Meta:
+        proxy = True
+        verbose_name = _("revoked session")
+        verbose_name_plural = _("revoked sessions")
+        ordering = ("-revoked_at",)
+        default_permissions = ("view",)

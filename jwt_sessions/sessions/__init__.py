@@ -1,0 +1,28 @@
+"""The one door for session writes: start, refresh, rename, rebind, revoke.
+
+No function here knows of HTTP answers. All of them work inside a caller's own transaction and then
+commit or roll back with it; signals are sent after the commit. `request`, where it is taken, is
+the ``HttpRequest`` behind the act: its caller's address is noted, and signals pass it on.
+"""
+
+from jwt_sessions.sessions.changing import rebind, rebind_upgraded, rename
+from jwt_sessions.sessions.pairs import TokenPair
+from jwt_sessions.sessions.refreshing import Refusal, refresh
+from jwt_sessions.sessions.revoking import forget, revoke, revoke_all, revoke_unbound
+from jwt_sessions.sessions.starting import start
+from jwt_sessions.sessions.verifying import verify
+
+__all__ = [
+    "Refusal",
+    "TokenPair",
+    "forget",
+    "rebind",
+    "rebind_upgraded",
+    "refresh",
+    "rename",
+    "revoke",
+    "revoke_all",
+    "revoke_unbound",
+    "start",
+    "verify",
+]

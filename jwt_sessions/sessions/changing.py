@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jwt_sessions import clients
+from jwt_sessions.models import Session
+from jwt_sessions.revocation import auth_hashes
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.contrib.auth.models import AbstractBaseUser
+
+
+def rename(sid: UUID, *, user: AbstractBaseUser, device_name: str) -> Session | None:
+    """Give the device of a live session of `user` another name; None if there is none."""
+    mine = Session.objects.filter(pk=sid, user_id=user.pk)
+    name = clients.clean_text(device_name, clients.NAME_LENGTH)
+    if not mine.live().update_unrevoked(device_name=name):
+        return None
+    return mine.select_related("refresh_token").first()
+
+
+def rebind(session: Session, user: AbstractBaseUser) -> bool:
+    """Let `session` survive the password change under way; return False if it is revoked already.
+
+    Call it between ``user.set_password()`` and ``user.save()``, in one transaction with the save:
+    all other sessions of the user end at the save, and this one carries on.
+    """
+    session.auth_hash = next(auth_hashes(user))
+    changed = Session.objects.filter(pk=session.pk, user_id=user.pk).update_unrevoked(
+        auth_hash=session.auth_hash
+    )
+    return bool(changed)
+
+
+def rebind_upgraded(user: AbstractBaseUser, before: AbstractBaseUser) -> int:
+    """Let sessions survive a mere upgrade of the password's hash; return how many that were.
+
+    `before` is `user` with the hash that was replaced.
+    """
+    bound = Session.objects.filter(user_id=user.pk, auth_hash__in=[*auth_hashes(before)])
+    return bound.update_unrevoked(auth_hash=next(auth_hashes(user)))

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jwt_sessions import signals
+from jwt_sessions.models import RefreshToken, RevokedReason, SecurityEvent, Session
+from jwt_sessions.revocation import auth_hashes
+from jwt_sessions.sessions.announcing import announce
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.contrib.auth.models import AbstractBaseUser
+    from django.http import HttpRequest
+
+    from jwt_sessions.models.session import SessionQuerySet
+
+
+def revoke(
+    sid: UUID,
+    *,
+    reason: RevokedReason,
+    owner: AbstractBaseUser | None = None,
+    by: AbstractBaseUser | None = None,
+    request: HttpRequest | None = None,
+) -> bool:
+    """Revoke one session; return False if there is none to revoke. One query.
+
+    With `owner`, a session that is not theirs is left alone.
+    """
+    concerned = Session.objects.filter(pk=sid)
+    if owner is not None:
+        concerned = concerned.filter(user_id=owner.pk)
+    count = concerned.revoke(reason=reason, by=by)
+    if count:
+        announce(
+            signals.session_revoked,
+            session_id=sid,
+            user=None,
+            count=count,
+            reason=reason,
+            by=by,
+            request=request,
+        )
+    return bool(count)
+
+
+def revoke_all(
+    user: AbstractBaseUser,
+    *,
+    reason: RevokedReason,
+    keep: UUID | None = None,
+    by: AbstractBaseUser | None = None,
+    request: HttpRequest | None = None,
+) -> int:
+    """Revoke all live sessions of `user`, or all but `keep`; return how many. One query."""
+    concerned = Session.objects.filter(user_id=user.pk).live()
+    if keep is not None:
+        concerned = concerned.exclude(pk=keep)
+    return _revoke_set(concerned, user=user, reason=reason, by=by, request=request)
+
+
+def revoke_unbound(user: AbstractBaseUser) -> int:
+    """Revoke the sessions of `user` that began with another password; return how many."""
+    unbound = (
+        Session.objects.filter(user_id=user.pk).live().exclude(auth_hash__in=[*auth_hashes(user)])
+    )
+    return _revoke_set(unbound, user=user, reason=RevokedReason.PASSWORD_CHANGED)
+
+
+def forget(user: AbstractBaseUser) -> None:
+    """Revoke all sessions of a user who is about to be deleted, and blank what is personal."""
+    revoke_all(user, reason=RevokedReason.USER_DELETED)
+    theirs = Session.objects.filter(user_id=user.pk)
+    RefreshToken.objects.filter(session__in=theirs).update(address=None)
+    SecurityEvent.objects.filter(user_id=user.pk).update(address=None, facts={})
+    theirs.update(
+        device_name="",
+        user_agent="",
+        browser="",
+        platform="",
+        address=None,
+        address_key="",
+        auth_hash="",
+        data={},
+    )
+
+
+def _revoke_set(
+    concerned: SessionQuerySet,
+    *,
+    user: AbstractBaseUser,
+    reason: RevokedReason,
+    by: AbstractBaseUser | None = None,
+    request: HttpRequest | None = None,
+) -> int:
+    count = concerned.revoke(reason=reason, by=by)
+    if count:
+        announce(
+            signals.session_revoked,
+            session_id=None,
+            user=user,
+            count=count,
+            reason=reason,
+            by=by,
+            request=request,
+        )
+    return count

@@ -1,0 +1,23 @@
+"""What this app announces, always after the change is committed.
+
+Every signal is sent with ``sender=Session``, and with `request`: the ``HttpRequest`` that caused
+it, or None. A receiver that raises is logged and stops nobody. Django's own ``user_logged_in`` is
+sent at the start of a session, and ``user_login_failed`` by ``django.contrib.auth.authenticate``.
+"""
+
+from django.dispatch import Signal
+
+# session: the new Session.
+session_started = Signal()
+
+# session: the Session, with its user and its new generation in session.refresh_token.
+session_refreshed = Signal()
+
+# Sent once for each act of revoking, however many sessions it ended.
+# session_id: the UUID where one session was meant, else None. user: whose sessions, or None.
+# count: how many sessions were ended (at least 1). reason: a RevokedReason.
+# by: who did it, or None.
+session_revoked = Signal()
+
+# session: the Session that a superseded refresh token was presented for; it is revoked by now.
+refresh_token_reused = Signal()
