@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.core.exceptions import RequestDataTooBig
 from django.http import Http404
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
@@ -18,12 +19,20 @@ class NoActiveAccount(exceptions.AuthenticationFailed):
     default_code = "no_active_account"
 
 
+class BodyTooLarge(exceptions.ParseError):
+    """More than any request of ours needs."""
+
+    default_detail = _("The request body is too large.")
+
+
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     """Return the answer to `exc`, or None for what is no error of the caller's."""
     if isinstance(exc, Http404):
         exc = exceptions.NotFound()
     elif isinstance(exc, DjangoPermissionDenied):
         exc = exceptions.PermissionDenied()
+    elif isinstance(exc, RequestDataTooBig):
+        exc = BodyTooLarge()
     if not isinstance(exc, exceptions.APIException):
         return None
     headers = {}

@@ -7,6 +7,8 @@ from django.utils.translation import gettext as _
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
+from jwt_sessions.api.errors import BodyTooLarge
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -25,7 +27,7 @@ class SmallJSONParser(JSONParser):
     ) -> dict[str, Any]:
         body = stream.read(MAX_BODY + 1)
         if len(body) > MAX_BODY:
-            raise ParseError(_("The request body is too large."))
+            raise BodyTooLarge
         try:
             return super().parse(BytesIO(body), media_type, parser_context)
         except RecursionError as error:

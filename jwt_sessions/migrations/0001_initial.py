@@ -2,13 +2,13 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import jwt_sessions.models.identifiers
 from django.conf import settings
 from django.db import migrations, models
 
+import jwt_sessions.models.identifiers
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -17,94 +17,217 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Session',
+            name="Session",
             fields=[
-                ('id', models.UUIDField(default=jwt_sessions.models.identifiers.uuid7, editable=False, primary_key=True, serialize=False, verbose_name='session id')),
-                ('kind', models.CharField(choices=[('api', 'API'), ('browser', 'Browser')], default='api', max_length=10, verbose_name='kind')),
-                ('device_name', models.CharField(blank=True, max_length=100, verbose_name='device name')),
-                ('user_agent', models.CharField(blank=True, max_length=256, verbose_name='user agent')),
-                ('browser', models.CharField(blank=True, max_length=50, verbose_name='browser or app')),
-                ('platform', models.CharField(blank=True, max_length=50, verbose_name='operating system')),
-                ('address', models.GenericIPAddressField(blank=True, null=True, verbose_name='address at sign-in')),
-                ('address_key', models.CharField(blank=True, editable=False, max_length=32)),
-                ('amr', models.JSONField(default=list, verbose_name='authentication methods')),
-                ('auth_time', models.DateTimeField(verbose_name='proved themselves at')),
-                ('auth_hash', models.CharField(blank=True, editable=False, max_length=255)),
-                ('data', models.JSONField(blank=True, default=dict, verbose_name='data')),
-                ('created_at', models.DateTimeField(verbose_name='signed in at')),
-                ('expires_at', models.DateTimeField(verbose_name='ends at')),
-                ('revoked_at', models.DateTimeField(blank=True, null=True, verbose_name='revoked at')),
-                ('revoked_reason', models.CharField(blank=True, choices=[('signed_out', 'signed out'), ('signed_out_remotely', 'signed out from another device'), ('revoked_by_staff', 'ended by staff'), ('password_changed', 'password changed'), ('user_deactivated', 'account deactivated'), ('user_deleted', 'account deleted'), ('token_reused', 'refresh token reused')], max_length=30, verbose_name='why revoked')),
-                ('revoked_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='revoked by')),
-                ('user', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='jwt_sessions', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=jwt_sessions.models.identifiers.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="session id",
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("api", "API"), ("browser", "Browser")],
+                        default="api",
+                        max_length=10,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "device_name",
+                    models.CharField(blank=True, max_length=100, verbose_name="device name"),
+                ),
+                (
+                    "user_agent",
+                    models.CharField(blank=True, max_length=256, verbose_name="user agent"),
+                ),
+                (
+                    "browser",
+                    models.CharField(blank=True, max_length=50, verbose_name="browser or app"),
+                ),
+                (
+                    "platform",
+                    models.CharField(blank=True, max_length=50, verbose_name="operating system"),
+                ),
+                (
+                    "address",
+                    models.GenericIPAddressField(
+                        blank=True, null=True, verbose_name="address at sign-in"
+                    ),
+                ),
+                ("address_key", models.CharField(blank=True, editable=False, max_length=32)),
+                ("amr", models.JSONField(default=list, verbose_name="authentication methods")),
+                ("auth_time", models.DateTimeField(verbose_name="proved themselves at")),
+                ("auth_hash", models.CharField(blank=True, editable=False, max_length=255)),
+                ("data", models.JSONField(blank=True, default=dict, verbose_name="data")),
+                ("created_at", models.DateTimeField(verbose_name="signed in at")),
+                ("expires_at", models.DateTimeField(verbose_name="ends at")),
+                (
+                    "revoked_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="revoked at"),
+                ),
+                (
+                    "revoked_reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("signed_out", "signed out"),
+                            ("signed_out_remotely", "signed out from another device"),
+                            ("revoked_by_staff", "ended by staff"),
+                            ("password_changed", "password changed"),
+                            ("user_deactivated", "account deactivated"),
+                            ("user_deleted", "account deleted"),
+                            ("token_reused", "refresh token reused"),
+                        ],
+                        max_length=30,
+                        verbose_name="why revoked",
+                    ),
+                ),
+                (
+                    "revoked_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="revoked by",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="jwt_sessions",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'session',
-                'verbose_name_plural': 'sessions',
-                'ordering': ('-id',),
-                'permissions': [('revoke_session', 'Can revoke session')],
-                'default_permissions': ('view',),
+                "verbose_name": "session",
+                "verbose_name_plural": "sessions",
+                "ordering": ("-id",),
+                "permissions": [("revoke_session", "Can revoke session")],
+                "default_permissions": ("view",),
             },
         ),
         migrations.CreateModel(
-            name='RefreshToken',
+            name="RefreshToken",
             fields=[
-                ('session', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='refresh_token', serialize=False, to='jwt_sessions.session', verbose_name='session')),
-                ('generation', models.PositiveIntegerField(default=0, verbose_name='generation')),
-                ('grace_uses', models.PositiveSmallIntegerField(default=0, verbose_name='grace uses')),
-                ('last_seen_at', models.DateTimeField(verbose_name='last seen at')),
-                ('idle_expires_at', models.DateTimeField(verbose_name='ends unless used by')),
-                ('address', models.GenericIPAddressField(blank=True, null=True, verbose_name='last address')),
+                (
+                    "session",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="refresh_token",
+                        serialize=False,
+                        to="jwt_sessions.session",
+                        verbose_name="session",
+                    ),
+                ),
+                ("generation", models.PositiveIntegerField(default=0, verbose_name="generation")),
+                (
+                    "grace_uses",
+                    models.PositiveSmallIntegerField(default=0, verbose_name="grace uses"),
+                ),
+                ("last_seen_at", models.DateTimeField(verbose_name="last seen at")),
+                ("idle_expires_at", models.DateTimeField(verbose_name="ends unless used by")),
+                (
+                    "address",
+                    models.GenericIPAddressField(
+                        blank=True, null=True, verbose_name="last address"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'refresh token',
-                'verbose_name_plural': 'refresh tokens',
-                'default_permissions': (),
+                "verbose_name": "refresh token",
+                "verbose_name_plural": "refresh tokens",
+                "default_permissions": (),
             },
         ),
         migrations.CreateModel(
-            name='RevokedSession',
-            fields=[
-            ],
+            name="RevokedSession",
+            fields=[],
             options={
-                'verbose_name': 'revoked session',
-                'verbose_name_plural': 'revoked sessions',
-                'ordering': ('-revoked_at',),
-                'proxy': True,
-                'default_permissions': ('view',),
-                'indexes': [],
-                'constraints': [],
+                "verbose_name": "revoked session",
+                "verbose_name_plural": "revoked sessions",
+                "ordering": ("-revoked_at",),
+                "proxy": True,
+                "default_permissions": ("view",),
+                "indexes": [],
+                "constraints": [],
             },
-            bases=('jwt_sessions.session',),
+            bases=("jwt_sessions.session",),
         ),
         migrations.CreateModel(
-            name='SecurityEvent',
+            name="SecurityEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='at')),
-                ('kind', models.CharField(choices=[('refresh_token_reused', 'refresh token reused')], max_length=40, verbose_name='kind')),
-                ('address', models.GenericIPAddressField(blank=True, null=True, verbose_name='address')),
-                ('facts', models.JSONField(default=dict, verbose_name='facts')),
-                ('session', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='security_events', to='jwt_sessions.session', verbose_name='session')),
-                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='jwt_security_events', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="at")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("refresh_token_reused", "refresh token reused")],
+                        max_length=40,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "address",
+                    models.GenericIPAddressField(blank=True, null=True, verbose_name="address"),
+                ),
+                ("facts", models.JSONField(default=dict, verbose_name="facts")),
+                (
+                    "session",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="security_events",
+                        to="jwt_sessions.session",
+                        verbose_name="session",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="jwt_security_events",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'security event',
-                'verbose_name_plural': 'security events',
-                'ordering': ('-id',),
-                'default_permissions': ('view',),
+                "verbose_name": "security event",
+                "verbose_name_plural": "security events",
+                "ordering": ("-id",),
+                "default_permissions": ("view",),
             },
         ),
         migrations.AddIndex(
-            model_name='session',
-            index=models.Index(fields=['user', '-id'], name='jwt_sessions_of_user'),
+            model_name="session",
+            index=models.Index(fields=["user", "-id"], name="jwt_sessions_of_user"),
         ),
         migrations.AddIndex(
-            model_name='session',
-            index=models.Index(fields=['revoked_at'], name='jwt_sessions_revoked_at'),
+            model_name="session",
+            index=models.Index(fields=["revoked_at"], name="jwt_sessions_revoked_at"),
         ),
         migrations.AddIndex(
-            model_name='session',
-            index=models.Index(fields=['address_key'], name='jwt_sessions_address'),
+            model_name="session",
+            index=models.Index(fields=["address_key"], name="jwt_sessions_address"),
         ),
     ]

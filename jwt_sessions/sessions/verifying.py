@@ -20,7 +20,9 @@ def verify(text: str) -> None:
     """
     try:
         access_token = parse_access_token(text)
-    except InvalidToken:
+    except InvalidToken as error:
+        if error.reason != "wrong_typ":
+            raise
         reason = _why_refresh_token_fails(parse_refresh_token(text))
     else:
         reason = attach_live_session(access_token)

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+import time_machine
+
+from tests.people import Device, make_user
+
+
+@pytest.fixture
+def alice(db):
+    """An ordinary person with nothing but her own account."""
+    return make_user("alice")
+
+
+@pytest.fixture
+def bob(db):
+    """Another ordinary person."""
+    return make_user("bob")
+
+
+@pytest.fixture
+def phone(alice):
+    """Alice's phone, signed in."""
+    device = Device()
+    device.sign_in(alice)
+    return device
+
+
+@pytest.fixture
+def laptop(alice):
+    """Alice's laptop, signed in too."""
+    device = Device()
+    device.sign_in(alice)
+    return device
+
+
+@pytest.fixture(autouse=True)
+def clock():
+    """A clock that stands still until it is shifted, for every test."""
+    with time_machine.travel(datetime(2026, 11, 23, 12, 0, tzinfo=UTC), tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def set_jwt(settings):
+    """Set keys of JWT_SESSIONS for one test: ``set_jwt(NUM_PROXIES=1)``."""
+
+    def set_keys(**values):
+        settings.JWT_SESSIONS = {**settings.JWT_SESSIONS, **values}
+
+    return set_keys
+
+
+@pytest.fixture
+def committed(django_capture_on_commit_callbacks):
+    """Run what waits for the commit: ``with committed(): ...``."""
+    return lambda: django_capture_on_commit_callbacks(execute=True)
+
+
+@pytest.fixture
+def heard():
+    """Listen to signals: ``heard(signal)`` returns the list that fills."""
+    connected = []
+
+    def listen(signal):
+        messages = []
+
+        def receiver(signal, **facts):
+            messages.append(facts)
+
+        signal.connect(receiver, weak=False)
+        connected.append((signal, receiver))
+        return messages
+
+    yield listen
+    for signal, receiver in connected:
+        signal.disconnect(receiver)

@@ -1,0 +1,172 @@
+"""What becomes of sessions when something becomes of the account."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.db import transaction
+
+from jwt_sessions import accounts, sessions
+from jwt_sessions.models import RevokedReason, Session
+from tests.people import Device, credentials, make_user
+
+proves = pytest.mark.proves
+
+
+class StrongerHasher(PBKDF2PasswordHasher):
+    """What a Django release does: the same algorithm, more work."""
+
+    iterations = 2_000
+
+
+class WeakerHasher(PBKDF2PasswordHasher):
+    iterations = 1_000
+
+
+@proves("V1")
+def test_a_changed_password_ends_all_sessions_at_once(phone, laptop, alice):
+    alice.set_password("another")
+    alice.save()
+    assert phone.call_protected().status_code == 401
+    assert laptop.refresh().status_code == 401
+    assert phone.session.revoked_reason == RevokedReason.PASSWORD_CHANGED
+
+
+@proves("V1")
+def test_a_password_changed_behind_our_back_ends_access_at_once_too(phone, alice):
+    type(alice).objects.update(password="another")
+    assert phone.call_protected().status_code == 401
+
+
+def test_the_session_that_changed_the_password_carries_on(phone, laptop, alice):
+    alice.set_password("another")
+    with transaction.atomic():
+        assert sessions.rebind(phone.session, alice)
+        alice.save()
+    assert phone.call_protected().status_code == 200
+    assert phone.refresh().status_code == 200
+    assert laptop.call_protected().status_code == 401
+
+
+def test_a_revoked_session_cannot_be_rebound(phone, alice):
+    sessions.revoke(phone.session.pk, reason=RevokedReason.SIGNED_OUT)
+    assert not sessions.rebind(phone.session, alice)
+
+
+def test_another_users_session_cannot_be_rebound(phone, bob):
+    assert not sessions.rebind(phone.session, bob)
+
+
+def test_saving_a_user_without_changing_the_password_ends_nothing(phone, alice):
+    alice.is_staff = True
+    alice.save()
+    assert phone.call_protected().status_code == 200
+
+
+@proves("P12")
+def test_saving_other_fields_alone_costs_no_query_of_ours(alice, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        alice.save(update_fields=["is_staff"])
+
+
+@proves("V2")
+def test_a_deactivated_user_is_out_at_once_and_on_record(phone, alice):
+    alice.is_active = False
+    alice.save()
+    assert phone.call_protected().status_code == 401
+    assert phone.session.revoked_reason == RevokedReason.USER_DEACTIVATED
+
+
+@proves("V2")
+def test_a_user_deactivated_behind_our_back_is_out_at_once(phone, alice):
+    type(alice).objects.update(is_active=False)
+    assert phone.call_protected().status_code == 401
+
+
+@proves("V2")
+def test_reactivation_revives_no_session(phone, alice):
+    alice.is_active = False
+    alice.save()
+    alice.is_active = True
+    alice.save()
+    assert phone.call_protected().status_code == 401
+
+
+@proves("V2")
+def test_a_deleted_users_sessions_end_and_forget_them(phone, alice):
+    sid = phone.sid
+    alice.delete()
+    assert phone.call_protected().status_code == 401
+    assert phone.refresh().status_code == 401
+    session = Session.objects.get(pk=sid)
+    assert (session.user, session.revoked_reason) == (None, RevokedReason.USER_DELETED)
+    assert (session.device, session.user_agent, session.address) == ("", "", None)
+    assert (session.address_key, session.refresh_token.address) == ("", None)
+
+
+@proves("V2")
+def test_deleting_users_by_a_queryset_ends_their_sessions_too(phone, alice):
+    type(alice).objects.filter(pk=alice.pk).delete()
+    assert phone.call_protected().status_code == 401
+    assert Session.objects.get().revoked_reason == RevokedReason.USER_DELETED
+
+
+@proves("V2")
+def test_an_ownerless_session_is_dead_whatever_its_row_says(phone):
+    Session.objects.update(user=None)
+    assert phone.call_protected().status_code == 401
+    assert phone.refresh().status_code == 401
+
+
+def test_a_project_may_have_its_own_rule_for_who_is_signed_in(phone, alice, set_jwt):
+    set_jwt(USER_AUTHENTICATION_RULE="tests.test_accounts.nobody_called_alice")
+    assert phone.call_protected().status_code == 401
+    assert Device().sign_in(alice).status_code == 401
+
+
+def nobody_called_alice(user):
+    return not user.get_username().startswith("alice")
+
+
+def test_inactive_users_are_let_in_where_the_project_says_so(alice, settings, set_jwt):
+    settings.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.AllowAllUsersModelBackend"]
+    type(alice).objects.update(is_active=False)
+    assert Device().sign_in(alice).status_code == 401
+    set_jwt(CHECK_USER_IS_ACTIVE=False)
+    assert Device().sign_in(alice).status_code == 200
+
+
+class TestUpgradedHash:
+    @pytest.fixture(autouse=True)
+    def release(self, settings, db):
+        """Two devices sign in, then Django raises the work factor."""
+        settings.PASSWORD_HASHERS = ["tests.test_accounts.WeakerHasher"]
+        self.carol = make_user("carol")
+        self.old = Device()
+        self.old.sign_in(self.carol)
+        settings.PASSWORD_HASHERS = ["tests.test_accounts.StrongerHasher"]
+
+    @proves("P13")
+    def test_p13_a_hash_upgraded_at_sign_in_ends_no_session(self):
+        before = type(self.carol).objects.get().password
+        new = Device()
+        new.sign_in(self.carol)
+        assert type(self.carol).objects.get().password != before
+        assert [device.call_protected().status_code for device in (self.old, new)] == [200, 200]
+        assert self.old.refresh().status_code == 200
+
+    @proves("P13")
+    def test_a_session_of_an_older_password_is_not_rebound_by_an_upgrade(self):
+        Session.objects.update(auth_hash="of an older password")
+        Device().sign_in(self.carol)
+        assert self.old.call_protected().status_code == 401
+
+    def test_a_password_changed_while_one_is_proven_is_still_a_change(self, monkeypatch):
+        def backend(request, **given):
+            self.carol.set_password("set by the backend")
+            self.carol.save()
+            return self.carol
+
+        monkeypatch.setattr(accounts, "authenticate", backend)
+        accounts.prove_password(None, credentials(self.carol, "carol-wrong"))
+        assert self.old.call_protected().status_code == 401

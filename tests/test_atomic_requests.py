@@ -1,0 +1,76 @@
+"""What a refusal decided survives the refusal, also where each request is a transaction."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connections, transaction
+
+from jwt_sessions import sessions
+from jwt_sessions.models import RevokedReason, SecurityEvent, Session
+from tests.people import Device, make_user
+
+pytestmark = [
+    pytest.mark.proves("P4", "R2"),
+    pytest.mark.django_db(transaction=True, databases=["default", "accounts"]),
+]
+
+
+class AccountsApart:
+    """Users and their sessions live in a database of their own."""
+
+    def db_for_read(self, model, **hints):
+        return "accounts" if model._meta.app_label not in {"admin", "sessions"} else None
+
+    db_for_write = db_for_read
+
+    def allow_relation(self, first, second, **hints):
+        return True
+
+
+@pytest.fixture(params=["default", "accounts"])
+def alias(request, settings, monkeypatch):
+    """The alias that sessions live on; every request is a transaction on both."""
+    if request.param == "accounts":
+        settings.DATABASE_ROUTERS = ["tests.test_atomic_requests.AccountsApart"]
+    for name in ("default", "accounts"):
+        monkeypatch.setitem(connections.settings[name], "ATOMIC_REQUESTS", True)
+    return request.param
+
+
+@pytest.fixture
+def reused(alias):
+    """A device of Alice's whose first refresh token is two generations old."""
+    device = Device()
+    device.sign_in(make_user("alice"))
+    device.first = device.refresh_token
+    device.refresh()
+    device.refresh()
+    return device
+
+
+def test_p4_reuse_stays_revoked_although_the_request_fails(reused, alias):
+    assert reused.refresh(reused.first).status_code == 401
+    assert Session.objects.using(alias).get().revoked_reason == RevokedReason.TOKEN_REUSED
+    assert SecurityEvent.objects.using(alias).count() == 1
+    assert reused.call_protected().status_code == 401
+
+
+def test_p4_within_a_callers_transaction_it_commits_with_the_caller(reused, alias):
+    with transaction.atomic(using=alias):
+        assert sessions.refresh(reused.first) == sessions.Refusal("reused")
+    assert reused.call_protected().status_code == 401
+
+
+def test_p4_within_a_callers_transaction_it_rolls_back_with_the_caller(reused, alias):
+    with transaction.atomic(using=alias):
+        assert sessions.refresh(reused.first) == sessions.Refusal("reused")
+        transaction.set_rollback(True, using=alias)
+    assert reused.call_protected().status_code == 200
+
+
+def test_a_refused_deactivated_user_stays_on_record(reused, alias):
+    from django.contrib.auth import get_user_model
+
+    get_user_model().objects.using(alias).update(is_active=False)
+    assert reused.refresh().status_code == 401
+    assert Session.objects.using(alias).get().revoked_reason == RevokedReason.USER_DEACTIVATED

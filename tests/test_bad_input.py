@@ -1,0 +1,129 @@
+"""Wrong, hostile and broken input: a clear refusal with a code, never a 500, nothing lost."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from rest_framework.test import APIClient
+
+from tests.people import Device, credentials
+
+TAKES_A_BODY = ["token/", "token/refresh/", "token/verify/", "token/blacklist/"]
+HOSTILE_STRINGS = ["", " ", "\x00", "\ud800", "a" * 60_000, "🦊", "' OR 1=1 --", "../../etc", "%00"]
+WRONG_TYPES = [None, True, [], {}, ["x"], {"x": 1}, 1e308]
+
+
+def send(endpoint, body, content_type="application/json"):
+    return APIClient().generic("POST", f"/api/auth/{endpoint}", body, content_type=content_type)
+
+
+@pytest.mark.parametrize("endpoint", TAKES_A_BODY)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b"7",
+        b'"text"',
+        b"{}",
+        b'{"unknown": 1}',
+        b"\xff\xfe{\x00}\x00",
+        b'{"refresh": "\xe9"}',
+        b"[" * 50_000,
+        b'{"a":' * 10_000,
+        b'{"refresh": "' + b"x" * 70_000 + b'"}',
+        b"NaN",
+        b'{"refresh": NaN}',
+        b'{"refresh": 1' + b"0" * 5_000 + b"}",
+    ],
+    ids=range(16),
+)
+def test_a_body_that_says_nothing_useful_is_a_400(db, endpoint, body):
+    response = send(endpoint, body)
+    assert response.status_code == 400
+    assert isinstance(response.json(), dict)
+
+
+@pytest.mark.parametrize("endpoint", TAKES_A_BODY)
+@pytest.mark.parametrize("value", [*HOSTILE_STRINGS, *WRONG_TYPES], ids=range(16))
+def test_a_field_that_cannot_be_used_is_a_400_or_401(alice, endpoint, value):
+    body = dict.fromkeys((*credentials(alice, ""), "refresh", "token", "device_name"), value)
+    response = send(endpoint, json.dumps(body).encode())
+    assert response.status_code in {400, 401}
+    assert isinstance(response.json(), dict)
+
+
+@pytest.mark.parametrize("endpoint", TAKES_A_BODY)
+def test_only_json_is_read(db, endpoint):
+    response = send(endpoint, b"refresh=x", "application/x-www-form-urlencoded")
+    assert response.status_code == 415
+    assert response.json()["code"] == "unsupported_media_type"
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "utf-7", "bz2_codec", "nonsense"])
+def test_another_charset_is_a_400(db, charset):
+    response = send("token/", b"{}", f"application/json; charset={charset}")
+    assert response.status_code == 400
+
+
+@pytest.mark.parametrize("size", [66_000, 5_000_000])
+def test_a_body_too_large_is_a_400(db, size):
+    response = send("token/", b'{"x": "' + b"y" * size + b'"}')
+    assert response.status_code == 400
+    assert response.json() == {"detail": "The request body is too large.", "code": "parse_error"}
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
+def test_another_method_is_a_405_with_a_code(db, method):
+    response = APIClient().generic(method, "/api/auth/token/")
+    assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
+
+
+@pytest.mark.parametrize(
+    "token", ["\x00", "é", "a.b.c", ".." * 5_000, "a" * 9_000, "[" * 3_000, "ey.ey.ey", "🦊.🦊.🦊"]
+)
+def test_a_bad_access_token_is_a_401(db, token):
+    response = APIClient().get("/protected/", HTTP_AUTHORIZATION=f"Bearer {token}")
+    assert response.status_code == 401
+
+
+@pytest.mark.parametrize("name", ["\x00", "\ud800", "x" * 101, 7.5, [], {}])
+def test_a_bad_device_name_is_a_400_or_cleaned_and_nothing_is_lost(phone, name):
+    body = json.dumps({"device_name": name}).encode()
+    response = phone.http.generic(
+        "PATCH",
+        f"/api/auth/sessions/{phone.sid}/",
+        body,
+        content_type="application/json",
+        HTTP_AUTHORIZATION=f"Bearer {phone.access}",
+    )
+    assert response.status_code in {200, 400}
+    assert phone.call_protected().status_code == 200
+
+
+@pytest.mark.proves("A3")
+@pytest.mark.parametrize(
+    "agent", ["\x00\x1b[31mred", "x" * 10_000, "<script>alert(1)</script>", "\u202eevil", "é" * 300]
+)
+def test_a_hostile_user_agent_signs_in_and_is_cut_and_cleaned(alice, agent):
+    device = Device()
+    device.http.defaults["HTTP_USER_AGENT"] = agent
+    assert device.sign_in(alice).status_code == 200
+    stored = device.session.user_agent
+    assert len(stored) <= 256
+    assert stored.isprintable()
+
+
+def test_errors_keep_their_form_under_another_exception_handler(phone, settings):
+    settings.REST_FRAMEWORK = {
+        **settings.REST_FRAMEWORK,
+        "EXCEPTION_HANDLER": "tests.test_bad_input.handler_of_the_project",
+    }
+    assert set(phone.refresh("bad").json()) == {"detail", "code"}
+
+
+def handler_of_the_project(exc, context):
+    raise AssertionError("ours answers for our views")

@@ -1,0 +1,174 @@
+"""P11: a half-configured installation is refused, never silently weaker."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.core import checks
+
+pytestmark = pytest.mark.proves("P11", "R10")
+
+
+def problems(*, deploy=False):
+    """Return what our checks complain about as {id: message}."""
+    found = checks.run_checks(include_deployment_checks=deploy)
+    return {item.id: item for item in found if item.id.startswith("jwt_sessions.")}
+
+
+def test_the_settings_of_the_readme_are_fine():
+    assert problems() == {}
+
+
+def test_p11_an_unknown_key_is_named_with_the_nearest_known_one(set_jwt):
+    set_jwt(ACESS_TOKEN_LIFETIME=timedelta(1))
+    assert problems()["jwt_sessions.E001"].hint == "Did you mean ACCESS_TOKEN_LIFETIME?"
+
+
+def test_p11_an_unknown_key_that_is_near_to_nothing(set_jwt):
+    set_jwt(XYZZY=1)
+    assert "docs" in problems()["jwt_sessions.E001"].hint
+
+
+@pytest.mark.parametrize("name", ["ACCESS_TOKEN_LIFETIME", "SESSION_LIFETIME", "LEEWAY"])
+@pytest.mark.parametrize("value", [300, "5 minutes", None, True, timedelta(seconds=-1)])
+def test_p11_a_duration_is_a_timedelta(set_jwt, name, value):
+    set_jwt(**{name: value})
+    assert name in problems()["jwt_sessions.E002"].msg
+
+
+@pytest.mark.parametrize("name", ["REFRESH_GRACE_PERIOD", "LEEWAY"])
+def test_some_durations_may_be_zero(set_jwt, name):
+    set_jwt(**{name: timedelta(0)})
+    assert problems() == {}
+
+
+def test_p11_a_lifetime_may_not_be_zero(set_jwt):
+    set_jwt(ACCESS_TOKEN_LIFETIME=timedelta(0))
+    assert "jwt_sessions.E002" in problems()
+
+
+def test_simplejwts_leeway_may_be_a_number(settings):
+    settings.SIMPLE_JWT = {"LEEWAY": 5, "ROTATE_REFRESH_TOKENS": True}
+    assert problems() == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ROTATE_REFRESH_TOKENS", "yes"),
+        ("ISSUER", 7),
+        ("AUDIENCE", [7]),
+        ("AUTH_HEADER_TYPES", [""]),
+        ("NUM_PROXIES", None),
+        ("NUM_PROXIES", -1),
+        ("NUM_PROXIES", True),
+    ],
+)
+def test_p11_a_value_of_the_wrong_type_is_refused(set_jwt, name, value):
+    set_jwt(**{name: value})
+    assert name in problems()["jwt_sessions.E003"].msg
+
+
+@pytest.mark.parametrize("issuer", [None, ""])
+def test_p11_an_issuer_is_asked_for_with_what_to_write(set_jwt, issuer):
+    set_jwt(ISSUER=issuer)
+    assert "JWT_SESSIONS = {" in problems()["jwt_sessions.E004"].hint
+
+
+def test_p11_a_key_that_cannot_serve_is_refused(set_jwt):
+    set_jwt(SIGNING_KEY="short")
+    assert "needs at least 32" in problems()["jwt_sessions.E005"].msg
+
+
+def test_p11_whoever_comes_from_simplejwt_chooses_about_rotation(settings, set_jwt):
+    settings.SIMPLE_JWT = {"ACCESS_TOKEN_LIFETIME": timedelta(minutes=1)}
+    assert "jwt_sessions.E006" in problems()
+    set_jwt(ROTATE_REFRESH_TOKENS=True)
+    assert problems() == {}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SLIDING_TOKEN_LIFETIME",
+        "TOKEN_OBTAIN_SERIALIZER",
+        "TOKEN_REFRESH_SERIALIZER",
+        "JWK_URL",
+        "AUTH_TOKEN_CLASSES",
+    ],
+)
+def test_p11_what_simplejwt_can_and_we_cannot_is_refused_with_a_way_out(settings, name):
+    settings.SIMPLE_JWT = {"ROTATE_REFRESH_TOKENS": True, name: "something"}
+    found = problems()["jwt_sessions.E007"]
+    assert name in found.msg
+    assert "remove it" in found.hint
+
+
+@pytest.mark.parametrize(
+    "name", ["BLACKLIST_AFTER_ROTATION", "CHECK_REVOKE_TOKEN", "UPDATE_LAST_LOGIN"]
+)
+def test_what_simplejwt_asks_and_we_always_do_is_a_warning(settings, name):
+    settings.SIMPLE_JWT = {"ROTATE_REFRESH_TOKENS": True, name: True}
+    assert name in problems()["jwt_sessions.W001"].msg
+
+
+def test_what_simplejwt_leaves_off_is_no_matter(settings):
+    settings.SIMPLE_JWT = {"ROTATE_REFRESH_TOKENS": True, "JWK_URL": None}
+    assert problems() == {}
+
+
+@pytest.mark.parametrize("field", ["is_active", "nonsense"])
+def test_p11_a_user_is_named_by_a_unique_field(set_jwt, field):
+    set_jwt(USER_ID_FIELD=field)
+    assert "jwt_sessions.E008" in problems()
+
+
+@pytest.mark.parametrize("rule", ["no.such.rule", "tests.test_checks", 7])
+def test_p11_a_rule_can_be_called(set_jwt, rule):
+    set_jwt(USER_AUTHENTICATION_RULE=rule)
+    assert "jwt_sessions.E009" in problems()
+
+
+@pytest.mark.parametrize("name", ["USER_ID_CLAIM", "JTI_CLAIM", "TOKEN_TYPE_CLAIM"])
+def test_p11_no_claim_is_lent_another_meaning(set_jwt, name):
+    set_jwt(**{name: "sid"})
+    assert "jwt_sessions.E010" in problems()
+
+
+@pytest.mark.django_db(databases=["default", "accounts"])
+def test_p11_sessions_live_beside_their_users(settings):
+    settings.DATABASE_ROUTERS = ["tests.test_checks.SessionsApart"]
+    assert "jwt_sessions.E011" in problems()
+
+
+class SessionsApart:
+    def db_for_write(self, model, **hints):
+        return "accounts" if model._meta.app_label == "jwt_sessions" else "default"
+
+
+def test_p11_simplejwts_class_would_let_revoked_sessions_in(settings):
+    settings.REST_FRAMEWORK = {
+        "DEFAULT_AUTHENTICATION_CLASSES": [
+            "rest_framework_simplejwt.authentication.JWTAuthentication"
+        ]
+    }
+    assert "does not ask" in problems()["jwt_sessions.E012"].msg
+
+
+def test_lifetimes_that_cut_each_other_short_are_a_warning(set_jwt):
+    set_jwt(REFRESH_TOKEN_LIFETIME=timedelta(days=31))
+    assert "jwt_sessions.W002" in problems()
+
+
+def test_rotation_turned_off_is_a_warning(set_jwt):
+    set_jwt(ROTATE_REFRESH_TOKENS=False)
+    assert "jwt_sessions.W003" in problems()
+
+
+def test_deploy_asks_for_a_key_of_its_own(settings, set_jwt):
+    assert "jwt_sessions.W004" in problems(deploy=True)
+    set_jwt(SIGNING_KEY=settings.SECRET_KEY)
+    assert "jwt_sessions.W005" in problems(deploy=True)
+    set_jwt(SIGNING_KEY="a key of its own that is long enough to serve")
+    assert not problems(deploy=True)

@@ -1,0 +1,153 @@
+"""Where keys come from."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from jwt_sessions import sessions
+from jwt_sessions.exceptions import InvalidToken
+from jwt_sessions.keys import BadKey, get_keyring
+
+proves = pytest.mark.proves
+
+SECRET = "a secret of at least sixty-four bytes, which is what HS512 asks for, and more"
+
+
+def private_pem(key):
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
+
+
+def public_pem(key):
+    return (
+        key.public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        .decode()
+    )
+
+
+PRIVATE_KEYS = {
+    "RS256": rsa.generate_private_key(65537, 2048),
+    "ES256": ec.generate_private_key(ec.SECP256R1()),
+    "EdDSA": ed25519.Ed25519PrivateKey.generate(),
+}
+
+
+@proves("S9")
+def test_s9_the_default_key_is_derived_and_never_secret_key_itself(settings, alice):
+    token = sessions.start(alice).access
+    with pytest.raises(jwt.InvalidSignatureError):
+        jwt.decode(token, settings.SECRET_KEY, ["HS256"], options={"verify_aud": False})
+
+
+def test_a_key_is_named_by_its_rfc_7638_thumbprint(set_jwt):
+    set_jwt(SIGNING_KEY=SECRET)
+    k = base64.urlsafe_b64encode(SECRET.encode()).rstrip(b"=").decode()
+    canonical = json.dumps({"k": k, "kty": "oct"}, separators=(",", ":")).encode()
+    thumbprint = base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()).rstrip(b"=")
+    assert get_keyring().signing_key.kid == thumbprint.decode()
+
+
+def test_fallbacks_of_secret_key_verify_and_do_not_sign(settings):
+    old = get_keyring().signing_key
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another secret key that is long enough to please the checks"
+    ring = get_keyring()
+    assert ring.signing_key.kid != old.kid
+    assert ring.find(old.kid) == old
+
+
+def test_a_secret_key_may_be_bytes(settings):
+    as_text = get_keyring().signing_key.kid
+    settings.SECRET_KEY = settings.SECRET_KEY.encode()
+    assert get_keyring().signing_key.kid == as_text
+
+
+@pytest.mark.parametrize("algorithm", PRIVATE_KEYS)
+def test_a_private_key_signs_and_a_stock_library_verifies(alice, set_jwt, algorithm):
+    key = PRIVATE_KEYS[algorithm]
+    set_jwt(ALGORITHM=algorithm, SIGNING_KEY=private_pem(key))
+    pair = sessions.start(alice)
+    claims = jwt.decode(
+        pair.access, public_pem(key), [algorithm], audience="https://issuer.example"
+    )
+    assert claims["sid"] == str(pair.session.pk)
+    sessions.verify(pair.access)
+    sessions.verify(pair.refresh)
+
+
+@proves("S5")
+@pytest.mark.parametrize("algorithm", PRIVATE_KEYS)
+def test_s5_a_public_key_never_works_as_a_secret(alice, set_jwt, algorithm):
+    key = PRIVATE_KEYS[algorithm]
+    set_jwt(ALGORITHM=algorithm, SIGNING_KEY=private_pem(key))
+    pair = sessions.start(alice)
+    _, payload, _ = pair.access.split(".")
+    header = {"alg": "HS256", "kid": get_keyring().signing_key.kid, "typ": "at+jwt"}
+    encoded = base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=").decode()
+    message = f"{encoded}.{payload}"
+    mac = hmac.digest(public_pem(key).encode(), message.encode(), "sha256")
+    forged = f"{message}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+    with pytest.raises(InvalidToken, match="wrong_alg"):
+        sessions.verify(forged)
+
+
+@proves("S9")
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ({"SIGNING_KEY": "x" * 31}, "31 bytes, HS256 needs at least 32"),
+        ({"SIGNING_KEY": "x" * 63, "ALGORITHM": "HS512"}, "63 bytes, HS512 needs at least 64"),
+        ({"SIGNING_KEY": SECRET, "ALGORITHM": "none"}, "known are"),
+        ({"SIGNING_KEY": SECRET, "ALGORITHM": "hs256"}, "known are"),
+        ({"SIGNING_KEY": SECRET, "ALGORITHM": "RS256"}, "no RS256 key"),
+        ({"SIGNING_KEY": public_pem(PRIVATE_KEYS["RS256"])}, "no HS256 key"),
+        (
+            {"SIGNING_KEY": private_pem(PRIVATE_KEYS["ES256"]), "ALGORITHM": "EdDSA"},
+            "no EdDSA key",
+        ),
+        (
+            {
+                "SIGNING_KEY": private_pem(rsa.generate_private_key(65537, 1024)),
+                "ALGORITHM": "RS256",
+            },
+            "1024 bits, RS256 needs at least 2048",
+        ),
+        (
+            {
+                "SIGNING_KEY": private_pem(PRIVATE_KEYS["ES256"]),
+                "VERIFYING_KEY": public_pem(ec.generate_private_key(ec.SECP256R1())),
+                "ALGORITHM": "ES256",
+            },
+            "does not belong to",
+        ),
+    ],
+)
+def test_a_key_that_cannot_serve_is_refused_without_being_quoted(set_jwt, values, complaint):
+    set_jwt(**values)
+    with pytest.raises(BadKey, match=complaint) as error:
+        get_keyring()
+    assert values["SIGNING_KEY"] not in str(error.value)
+
+
+def test_keys_are_parsed_once(set_jwt):
+    set_jwt(ALGORITHM="RS256", SIGNING_KEY=private_pem(PRIVATE_KEYS["RS256"]))
+    assert get_keyring() is get_keyring()
+
+
+@proves("K5")
+def test_k5_no_key_shows_itself(set_jwt):
+    set_jwt(SIGNING_KEY=SECRET)
+    assert SECRET not in repr(get_keyring())
+    assert "a secret" not in str(get_keyring().signing_key)

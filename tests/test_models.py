@@ -1,0 +1,116 @@
+"""What the tables themselves hold to."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+import time_machine
+from django.db import IntegrityError, transaction
+
+from jwt_sessions import sessions
+from jwt_sessions.models import RevokedReason, RevokedSession, SecurityEvent, Session
+from jwt_sessions.models.identifiers import uuid7
+from tests.people import Device
+
+proves = pytest.mark.proves
+
+
+def test_a_stored_session_is_not_saved(phone):
+    stale = phone.session
+    sessions.revoke(stale.pk, reason=RevokedReason.SIGNED_OUT)
+    with pytest.raises(TypeError, match="not saved"):
+        stale.save()
+    with pytest.raises(TypeError, match="not saved"):
+        Session.objects.get().save(update_fields=["device_name"])
+    assert phone.session.is_revoked
+
+
+def test_a_session_made_by_hand_never_overwrites_a_stored_one(phone):
+    twin = phone.session
+    twin._state.adding = True
+    with pytest.raises(IntegrityError), transaction.atomic():
+        twin.save()
+
+
+def test_a_security_event_is_written_once(alice):
+    event = SecurityEvent.objects.create(kind="refresh_token_reused", user=alice)
+    with pytest.raises(TypeError, match="never changed"):
+        event.save()
+
+
+def test_revoked_sessions_are_a_view_of_sessions(phone, laptop):
+    phone.post("logout/")
+    assert [str(session.pk) for session in RevokedSession.objects.all()] == [phone.sid]
+    assert RevokedSession.objects.get().revoked_reason == RevokedReason.SIGNED_OUT
+    assert RevokedSession._meta.db_table == Session._meta.db_table
+
+
+def test_a_session_id_is_a_uuid_of_version_7_that_holds_the_time(clock):
+    first = uuid7()
+    assert (first.version, first.variant) == (7, "specified in RFC 4122")
+    assert first.int >> 80 == 1_795_435_200_000
+
+
+def test_session_ids_sort_by_time_to_a_fraction_of_a_millisecond():
+    ids = []
+    for microseconds in range(0, 5_000, 5):
+        with time_machine.travel(1_795_435_200 + microseconds / 1e6, tick=False):
+            ids.append(uuid7())
+    assert ids == sorted(ids)
+    assert len(set(ids)) == 1_000
+
+
+def test_rows_in_the_order_of_their_ids_are_in_the_order_of_time(alice, clock):
+    started = []
+    for _ in range(5):
+        clock.shift(0.001)
+        started.append(sessions.start(alice).session.pk)
+    assert list(Session.objects.values_list("pk", flat=True)) == started[::-1]
+
+
+@pytest.mark.parametrize(
+    ("browser", "platform", "device"),
+    [("Firefox", "Windows", "Firefox on Windows"), ("curl", "", "curl"), ("", "iOS", "iOS")],
+)
+def test_a_device_is_told_in_words(browser, platform, device):
+    assert Session(browser=browser, platform=platform).device == device
+
+
+def test_nothing_that_opens_a_door_is_stored(alice):
+    device = Device()
+    device.sign_in(alice)
+    row = str(Session.objects.values().get()) + str(device.session.refresh_token.__dict__)
+    for token in (device.access, device.refresh_token):
+        assert token not in row
+        assert token.rpartition(".")[2] not in row
+
+
+def test_str_and_repr_show_ids_only(phone):
+    session = phone.session
+    UUID(str(session))
+    assert session.auth_hash not in repr(session)
+    assert str(session.refresh_token) == f"{session.pk}, generation 0"
+
+
+class StaleReplica:
+    """Reads go to a replica that has heard of nothing yet."""
+
+    def db_for_read(self, model, **hints):
+        return "accounts"
+
+    def db_for_write(self, model, **hints):
+        return "default"
+
+    def allow_relation(self, first, second, **hints):
+        return True
+
+
+@proves("V9")
+@pytest.mark.django_db(databases=["default", "accounts"])
+def test_sessions_are_read_where_they_are_written(phone, settings):
+    settings.DATABASE_ROUTERS = ["tests.test_models.StaleReplica"]
+    assert phone.call_protected().status_code == 200
+    assert phone.refresh().status_code == 200
+    phone.post("logout/")
+    assert phone.call_protected().status_code == 401

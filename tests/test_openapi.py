@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+import yaml
+from django.core.management import call_command
+
+
+@pytest.fixture
+def schema(tmp_path):
+    path = tmp_path / "schema.yml"
+    call_command("spectacular", file=str(path), validate=True, fail_on_warn=True)
+    return yaml.safe_load(path.read_text())
+
+
+def test_every_endpoint_is_described(schema):
+    assert {path for path in schema["paths"] if path.startswith("/api/auth/")} == {
+        "/api/auth/logout/",
+        "/api/auth/sessions/",
+        "/api/auth/sessions/revoke-all/",
+        "/api/auth/sessions/revoke-others/",
+        "/api/auth/sessions/{sid}/",
+        "/api/auth/token/",
+        "/api/auth/token/blacklist/",
+        "/api/auth/token/refresh/",
+        "/api/auth/token/verify/",
+    }
+
+
+def test_the_access_token_is_described_as_a_bearer_token(schema):
+    scheme = schema["components"]["securitySchemes"]["accessToken"]
+    assert (scheme["type"], scheme["scheme"], scheme["bearerFormat"]) == ("http", "bearer", "JWT")
+    for path in ("/api/auth/logout/", "/api/auth/sessions/", "/protected/"):
+        for operation in schema["paths"][path].values():
+            assert operation["security"] == [{"accessToken": []}]
+
+
+def test_answers_and_errors_are_described(schema):
+    responses = schema["paths"]["/api/auth/token/"]["post"]["responses"]
+    assert set(responses) == {"200", "400", "401", "415"}
+    reference = responses["200"]["content"]["application/json"]["schema"]["$ref"]
+    assert reference == "#/components/schemas/TokenPair"

@@ -1,0 +1,262 @@
+"""Rotation: one successor, a lost reply repeated, reuse punished, ends that never move."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from jwt_sessions import sessions
+from jwt_sessions.models import RefreshToken, RevokedReason, SecurityEvent, Session
+from jwt_sessions.sessions import refreshing
+from tests.people import claims_of
+
+proves = pytest.mark.proves
+
+
+def test_a_refresh_returns_a_new_pair_of_the_same_session(phone):
+    before, sid = phone.refresh_token, phone.sid
+    assert phone.refresh().status_code == 200
+    assert phone.refresh_token != before
+    assert phone.sid == sid
+    assert phone.call_protected().status_code == 200
+
+
+@proves("P2", "R3")
+def test_each_refresh_advances_the_generation_by_one(phone):
+    for generation in (1, 2, 3):
+        phone.refresh()
+        assert claims_of(phone.refresh_token)["generation"] == generation
+        assert phone.session.refresh_token.generation == generation
+
+
+@proves("P3", "R4")
+def test_p3_a_lost_reply_costs_nothing(phone, clock):
+    old = phone.refresh_token
+    phone.refresh()
+    lost = claims_of(phone.refresh_token)
+    clock.shift(timedelta(seconds=29))
+    assert phone.refresh(old).status_code == 200
+    assert claims_of(phone.refresh_token) == lost
+    assert phone.refresh().status_code == 200
+
+
+@proves("P3", "R4")
+def test_p3_a_retry_extends_nothing(phone, clock):
+    old = phone.refresh_token
+    phone.refresh()
+    row = phone.session.refresh_token
+    clock.shift(timedelta(seconds=20))
+    phone.refresh(old)
+    again = phone.session.refresh_token
+    assert (again.last_seen_at, again.idle_expires_at) == (row.last_seen_at, row.idle_expires_at)
+    clock.shift(timedelta(seconds=11))
+    assert phone.refresh(old).status_code == 401
+
+
+@proves("P3", "R4")
+def test_p3_retries_are_counted_and_the_one_too_many_is_reuse(phone, monkeypatch):
+    monkeypatch.setattr(refreshing, "MAX_GRACE_USES", 2)
+    old = phone.refresh_token
+    phone.refresh()
+    assert [phone.refresh(old).status_code for _ in range(3)] == [200, 200, 401]
+    assert phone.session.revoked_reason == RevokedReason.TOKEN_REUSED
+
+
+@proves("P3", "R4")
+def test_p3_a_grace_period_of_zero_makes_a_duplicate_reuse(phone, set_jwt, clock):
+    set_jwt(REFRESH_GRACE_PERIOD=timedelta(0))
+    old = phone.refresh_token
+    phone.refresh()
+    assert phone.refresh(old).status_code == 401
+    assert phone.call_protected().status_code == 401
+
+
+@proves("R4")
+def test_an_expired_refresh_token_is_refused_even_within_the_grace_period(phone, set_jwt, clock):
+    set_jwt(REFRESH_GRACE_PERIOD=timedelta(days=3))
+    old = phone.refresh_token
+    phone.refresh()
+    clock.shift(timedelta(days=1, seconds=11))
+    assert sessions.refresh(old) == sessions.Refusal("expired")
+
+
+@proves("P4", "R2")
+def test_p4_reuse_ends_the_session_successor_included(phone, clock):
+    old = phone.refresh_token
+    phone.refresh()
+    clock.shift(timedelta(seconds=31))
+    newest = phone.refresh_token
+    assert phone.refresh(old).status_code == 401
+    assert phone.call_protected().status_code == 401
+    assert phone.refresh(newest).status_code == 401
+    assert phone.session.revoked_reason == RevokedReason.TOKEN_REUSED
+
+
+@proves("P4", "R5")
+def test_p4_a_grandparent_is_reuse_even_in_the_same_second(phone, clock):
+    old = phone.refresh_token
+    phone.refresh()
+    phone.refresh()
+    assert sessions.refresh(old) == sessions.Refusal("reused")
+    assert phone.call_protected().status_code == 401
+
+
+@proves("P4")
+def test_p4_a_reuse_is_recorded_once_with_both_generations(phone):
+    old = phone.refresh_token
+    phone.refresh()
+    phone.refresh()
+    phone.refresh(old)
+    phone.refresh(old)
+    event = SecurityEvent.objects.get()
+    assert event.kind == "refresh_token_reused"
+    assert event.facts == {"presented": 0, "current": 2}
+    assert (str(event.session_id), event.address) == (phone.sid, "127.0.0.1")
+
+
+@proves("P4")
+def test_p4_a_generation_from_the_future_is_refused_and_logged_and_ends_nothing(phone, caplog):
+    phone.refresh()
+    RefreshToken.objects.update(generation=0)
+    with caplog.at_level(logging.ERROR, "jwt_sessions"):
+        assert phone.refresh().status_code == 401
+    assert "older backup" in caplog.text
+    assert phone.call_protected().status_code == 200
+
+
+@proves("P6", "R7")
+def test_p6_rotation_never_moves_the_absolute_end(phone, clock):
+    end = phone.session.expires_at
+    for _ in range(31):
+        clock.shift(timedelta(hours=23))
+        phone.refresh()
+    assert phone.session.expires_at == end
+    assert phone.session.refresh_token.idle_expires_at == end
+    assert claims_of(phone.refresh_token)["exp"] == int(end.timestamp())
+    clock.move_to(end + timedelta(seconds=1))
+    assert phone.refresh().status_code == 401
+
+
+@proves("P6", "C10")
+def test_p6_rotation_renews_neither_auth_time_nor_amr(phone, clock):
+    first = claims_of(phone.access)
+    clock.shift(timedelta(hours=5))
+    phone.refresh()
+    assert claims_of(phone.access)["iat"] > first["iat"]
+    for name in ("auth_time", "amr", "acr"):
+        assert claims_of(phone.access)[name] == first[name]
+
+
+@proves("R7")
+def test_a_session_left_unused_ends(phone, clock):
+    clock.shift(timedelta(days=1, seconds=-1))
+    assert phone.refresh().status_code == 200
+    clock.shift(timedelta(days=1, seconds=1))
+    assert phone.refresh().status_code == 401
+
+
+@proves("R9", "V2")
+def test_a_refresh_of_a_user_deactivated_behind_our_back_is_refused_and_recorded(phone, alice):
+    type(alice).objects.update(is_active=False)
+    assert phone.refresh().status_code == 401
+    assert phone.session.revoked_reason == RevokedReason.USER_DEACTIVATED
+
+
+@proves("R9", "V1")
+def test_a_refresh_after_a_password_changed_behind_our_back_is_refused_and_recorded(phone, alice):
+    type(alice).objects.update(password="another")
+    assert phone.refresh().status_code == 401
+    assert phone.session.revoked_reason == RevokedReason.PASSWORD_CHANGED
+
+
+@proves("P13")
+def test_a_session_follows_a_rotated_secret_key_at_refresh(phone, settings):
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "the next secret key, long enough as well to please the checks"
+    assert phone.call_protected().status_code == 200
+    assert phone.refresh().status_code == 200
+    settings.SECRET_KEY_FALLBACKS = []
+    assert phone.call_protected().status_code == 200
+
+
+@proves("R6", "P5")
+def test_a_refresh_overlapped_by_a_revocation_mints_nothing(phone, monkeypatch):
+    load = refreshing.load_refresh_token
+
+    def load_then_revoke(sid, **kwargs):
+        row = load(sid, **kwargs)
+        sessions.revoke(sid, reason=RevokedReason.SIGNED_OUT)
+        return row
+
+    monkeypatch.setattr(refreshing, "load_refresh_token", load_then_revoke)
+    assert sessions.refresh(phone.refresh_token) == sessions.Refusal("session_revoked")
+
+
+@proves("P2", "R3")
+def test_the_slower_of_two_callers_gets_the_successor_of_the_faster(phone, monkeypatch):
+    load, token = refreshing.load_refresh_token, phone.refresh_token
+    faster = []
+
+    def load_then_lose(sid, **kwargs):
+        row = load(sid, **kwargs)
+        if not faster:
+            faster.append(None)
+            faster.append(sessions.refresh(token))
+        return row
+
+    monkeypatch.setattr(refreshing, "load_refresh_token", load_then_lose)
+    slower = sessions.refresh(token)
+    assert slower.refresh == faster[1].refresh
+    assert phone.session.refresh_token.generation == 1
+
+
+def test_last_seen_comes_from_the_refresh(phone, clock):
+    clock.shift(timedelta(hours=2))
+    phone.refresh()
+    assert phone.session.refresh_token.last_seen_at == timezone.now()
+
+
+def test_the_address_follows_the_refresh(phone):
+    phone.http.defaults["REMOTE_ADDR"] = "203.0.113.7"
+    phone.refresh()
+    assert phone.session.refresh_token.address == "203.0.113.7"
+    assert phone.session.address == "127.0.0.1"
+
+
+class TestWithoutRotation:
+    @pytest.fixture(autouse=True)
+    def rotation_off(self, set_jwt):
+        set_jwt(ROTATE_REFRESH_TOKENS=False)
+
+    def test_the_first_refresh_token_serves_until_it_expires(self, phone, clock):
+        first = phone.refresh_token
+        for _ in range(3):
+            clock.shift(timedelta(hours=5))
+            assert phone.refresh(first).status_code == 200
+        clock.shift(timedelta(hours=10))
+        assert phone.refresh(first).status_code == 401
+
+    def test_last_seen_still_moves_and_the_generation_does_not(self, phone, clock):
+        clock.shift(timedelta(hours=5))
+        phone.refresh()
+        row = phone.session.refresh_token
+        assert (row.generation, row.last_seen_at) == (0, timezone.now())
+
+    def test_a_revoked_session_is_refused_all_the_same(self, phone):
+        phone.post("logout/")
+        assert phone.refresh().status_code == 401
+
+
+@proves("P12")
+def test_p12_a_thousand_refreshes_add_no_row_and_cost_two_queries_each(
+    phone, django_assert_num_queries
+):
+    outcome = sessions.refresh(phone.refresh_token)
+    for _ in range(999):
+        with django_assert_num_queries(2):
+            outcome = sessions.refresh(outcome.refresh)
+    assert outcome.session.refresh_token.generation == 1000
+    assert (Session.objects.count(), RefreshToken.objects.count()) == (1, 1)

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import uuid
+
+from django.contrib.auth.models import (
+    AbstractBaseUser,
+    AbstractUser,
+    BaseUserManager,
+    PermissionsMixin,
+)
+from django.db import models
+
+
+class UUIDUser(AbstractUser):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+
+    class Meta:
+        swappable = "AUTH_USER_MODEL"
+
+
+class EmailUserManager(BaseUserManager):
+    def create_user(self, email, password=None, **fields):
+        user = self.model(email=email, **fields)
+        user.set_password(password)
+        user.save()
+        return user
+
+
+class EmailUser(AbstractBaseUser, PermissionsMixin):
+    """Its primary key is text, and it has no `username` at all."""
+
+    email = models.EmailField(primary_key=True)
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False)
+
+    objects = EmailUserManager()
+
+    USERNAME_FIELD = "email"
+
+    class Meta:
+        swappable = "AUTH_USER_MODEL"
