@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.views.generic import TemplateView
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import IsAuthenticated
@@ -19,6 +20,7 @@ class HomeView(TemplateView):
 class MeSerializer(serializers.Serializer[Any]):
     username = serializers.CharField(source="user.username")
     session = serializers.UUIDField(source="auth.sid")
+    device_name = serializers.CharField(source="auth.session.device_name")
     device = serializers.CharField(source="auth.session.device")
     signed_in_at = serializers.DateTimeField(source="auth.session.created_at")
     methods = serializers.ListField(source="auth.session.amr", child=serializers.CharField())
@@ -30,5 +32,8 @@ class MeView(GenericAPIView[Any]):
     permission_classes = [IsAuthenticated]
     serializer_class = MeSerializer
 
+    @extend_schema(
+        responses={200: MeSerializer, 401: OpenApiResponse(description="Not signed in.")}
+    )
     def get(self, request: Request) -> Response:
         return Response(MeSerializer(request).data)

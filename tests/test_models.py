@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 import pytest
 import time_machine
 from django.db import IntegrityError, transaction
@@ -86,11 +84,10 @@ def test_nothing_that_opens_a_door_is_stored(alice):
         assert token.rpartition(".")[2] not in row
 
 
-def test_str_and_repr_show_ids_only(phone):
-    session = phone.session
-    UUID(str(session))
-    assert session.auth_hash not in repr(session)
-    assert str(session.refresh_token) == f"{session.pk}, generation 0"
+def test_a_session_is_called_by_device_and_date(phone, alice):
+    assert str(phone.session) == "Firefox on Windows, 11/23/2026 noon"
+    assert str(sessions.start(alice).session).startswith("unknown device, ")
+    assert str(phone.session.refresh_token) == f"{phone.sid}, generation 0"
 
 
 class StaleReplica:

@@ -24,34 +24,32 @@ class RevokeView(TemplateView):
 
     template_name = "admin/jwt_sessions/session/revoke.html"
     http_method_names = ["get", "head", "post"]
-    model_admin: SessionAdmin | None = None
+    model_admin: SessionAdmin = None  # type: ignore[assignment]  # given to as_view()
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        session = self.admin.get_object(request, kwargs["object_id"])
+        session = self.model_admin.get_object(request, kwargs["object_id"])
         if session is None:
             raise Http404
-        if not self.admin.has_view_permission(request, session):
+        if not (
+            self.model_admin.has_view_permission(request, session)
+            and self.model_admin.has_revoke_permission(request, session)
+        ):
             raise PermissionDenied
-        if session.is_revoked:
-            messages.info(request, _("This session is revoked already."))
-            return self.back_to(session)
-        if not self.admin.has_revoke_permission(request, session):
-            raise PermissionDenied
-        self.session = session
+        self.session: Session = session
+        if session.is_over:
+            messages.info(request, _("This session is over already."))
+            return self.back_to_the_session()
         return super().dispatch(request, *args, **kwargs)
-
-    @property
-    def admin(self) -> SessionAdmin:
-        assert self.model_admin is not None  # noqa: S101 - given to as_view()
-        return self.model_admin
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return {
             **super().get_context_data(**kwargs),
-            **self.admin.admin_site.each_context(self.request),
+            **self.model_admin.admin_site.each_context(self.request),
             "opts": Session._meta,
+            "original": self.session,
+            "has_view_permission": True,
+            "media": self.model_admin.media,
             "title": _("Revoke this session?"),
-            "session": self.session,
             "is_own": self.session.user_id == self.request.user.pk,
         }
 
@@ -62,9 +60,11 @@ class RevokeView(TemplateView):
             by=cast("AbstractBaseUser", request.user),
             request=request,
         ):
-            self.admin.log_change(request, self.session, _("Revoked."))
+            self.model_admin.log_revocation(request, self.session)
             messages.success(request, _("The session is revoked. Its tokens no longer work."))
-        return self.back_to(self.session)
+        return self.back_to_the_session()
 
-    def back_to(self, session: Session) -> HttpResponseRedirect:
-        return HttpResponseRedirect(reverse("admin:jwt_sessions_session_change", args=[session.pk]))
+    def back_to_the_session(self) -> HttpResponseRedirect:
+        site = self.model_admin.admin_site.name
+        address = reverse(f"{site}:jwt_sessions_session_change", args=[self.session.pk])
+        return HttpResponseRedirect(address)

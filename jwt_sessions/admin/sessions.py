@@ -3,20 +3,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import display_for_value
 from django.contrib.auth import get_user_model
 from django.db.models import F
-from django.urls import path
-from django.utils import timezone
+from django.http import HttpResponseRedirect
+from django.urls import path, reverse
+from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext
 
 from jwt_sessions.admin.revoking import RevokeView
+from jwt_sessions.claims import AMR_PASSWORD
 from jwt_sessions.models import RevokedSession, Session
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
     from django.urls import URLPattern
+
+METHODS = {AMR_PASSWORD: _("password")}
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
@@ -39,12 +43,11 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic 
 class SessionRecordAdmin(ReadOnlyAdmin):
     """What the two screens of sessions share. No field here is a secret."""
 
-    list_select_related = ["user", "refresh_token"]
     fieldsets = [
         (None, {"fields": ["id", "user", "kind", "state"]}),
         (_("Device"), {"fields": ["device_name", "device", "user_agent", "address"]}),
         (
-            pgettext("history of a session", "Course"),
+            pgettext_lazy("what happened in a session", "Activity"),
             {
                 "fields": [
                     "created_at",
@@ -59,6 +62,7 @@ class SessionRecordAdmin(ReadOnlyAdmin):
         ),
         (_("Revocation"), {"fields": ["revoked_at", "revoked_reason", "revoked_by"]}),
     ]
+    search_help_text = _("Search by user name.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
         return super().get_queryset(request).select_related("user", "refresh_token", "revoked_by")
@@ -66,42 +70,45 @@ class SessionRecordAdmin(ReadOnlyAdmin):
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         return [f"user__{get_user_model().USERNAME_FIELD}"]
 
-    @admin.display(description=_("state"))
+    @admin.display(description=pgettext_lazy("of a session", "state"))
     def state(self, session: Session) -> str:
         if session.is_revoked:
             return pgettext("state of a session", "revoked")
-        now = timezone.now()
-        if session.expires_at <= now or session.refresh_token.idle_expires_at <= now:
+        if session.is_expired:
             return pgettext("state of a session", "expired")
         return pgettext("state of a session", "live")
 
     @admin.display(description=_("device"))
+    def name(self, session: Session) -> str:
+        return session.display_name
+
+    @admin.display(description=_("runs on"))
     def device(self, session: Session) -> str:
-        return session.device
+        return self.show(session.device or None)
 
-    @admin.display(description=_("device"))
-    def device_or_name(self, session: Session) -> str:
-        return session.device_name or session.device
-
-    @admin.display(description=_("authentication methods"))
+    @admin.display(description=_("signed in with"))
     def methods(self, session: Session) -> str:
-        return ", ".join(session.amr)
+        return ", ".join(str(METHODS.get(method, method)) for method in session.amr)
 
     @admin.display(description=_("last seen at"), ordering=F("refresh_token__last_seen_at"))
-    def last_seen_at(self, session: Session) -> Any:
-        return session.refresh_token.last_seen_at
+    def last_seen_at(self, session: Session) -> str:
+        return self.show(session.refresh_token.last_seen_at)
 
     @admin.display(description=_("last address"))
-    def last_address(self, session: Session) -> str | None:
-        return session.refresh_token.address
+    def last_address(self, session: Session) -> str:
+        return self.show(session.refresh_token.address)
 
     @admin.display(description=_("times refreshed"))
     def generation(self, session: Session) -> int:
         return session.refresh_token.generation
 
     @admin.display(description=_("ends unless used by"))
-    def idle_expires_at(self, session: Session) -> Any:
-        return session.refresh_token.idle_expires_at
+    def idle_expires_at(self, session: Session) -> str:
+        return self.show(session.refresh_token.idle_expires_at)
+
+    def show(self, value: Any) -> str:
+        """Write a value as Django's admin writes those of its own columns."""
+        return str(display_for_value(value, self.get_empty_value_display()))
 
 
 @admin.register(Session)
@@ -109,14 +116,13 @@ class SessionAdmin(SessionRecordAdmin):
     """All sessions, newest first, each with a button to revoke it."""
 
     list_display = [
-        "id",
+        "name",
         "user",
-        "device_or_name",
+        "state",
         "address",
         "created_at",
         "last_seen_at",
         "expires_at",
-        "state",
     ]
     change_form_template = "admin/jwt_sessions/session/detail.html"
 
@@ -131,22 +137,28 @@ class SessionAdmin(SessionRecordAdmin):
         object_id: str,
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
-    ) -> Any:
+    ) -> HttpResponse:
         session = self.get_object(request, object_id)
         context = {
             **(extra_context or {}),
-            "may_revoke": session is not None and self.has_revoke_permission(request, session),
+            "may_revoke": session is not None
+            and not session.is_over
+            and self.has_revoke_permission(request, session),
         }
         return super().change_view(request, object_id, form_url, context)
 
     def has_revoke_permission(self, request: HttpRequest, session: Session) -> bool:
-        """Return whether this operator may revoke this session, if it is not revoked already.
+        """Return whether this operator may revoke this session.
 
         A superuser's session is for superusers to end: it could be the one that stops an intruder.
         """
-        if session.is_revoked or not request.user.has_perm("jwt_sessions.revoke_session"):
+        if not request.user.has_perm("jwt_sessions.revoke_session"):
             return False
         return request.user.is_superuser or not getattr(session.user, "is_superuser", False)
+
+    def log_revocation(self, request: HttpRequest, session: Session) -> None:
+        """Put on record who revoked what."""
+        self.log_change(request, session, gettext("Revoked."))
 
 
 @admin.register(RevokedSession)
@@ -154,13 +166,19 @@ class RevokedSessionAdmin(SessionRecordAdmin):
     """The sessions that were ended before their time: when, why, by whom."""
 
     list_display = [
-        "id",
+        "name",
         "user",
-        "device_or_name",
         "address",
         "created_at",
         "revoked_at",
         "revoked_reason",
         "revoked_by",
     ]
-    list_select_related = ["user", "refresh_token", "revoked_by"]
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the history of the session itself: it is the same row."""
+        return HttpResponseRedirect(
+            reverse(f"{self.admin_site.name}:jwt_sessions_session_history", args=[object_id])
+        )

@@ -29,6 +29,8 @@ class SmallJSONParser(JSONParser):
         if len(body) > MAX_BODY:
             raise BodyTooLarge
         try:
-            return super().parse(BytesIO(body), media_type, parser_context)
+            # JSON is UTF-8, whatever charset is declared (RFC 8259 section 8.1).
+            context = {**(parser_context or {}), "encoding": "utf-8"}
+            return super().parse(BytesIO(body), media_type, context)
         except RecursionError as error:
             raise ParseError(_("The JSON is nested too deeply.")) from error

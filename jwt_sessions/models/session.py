@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -127,7 +128,8 @@ class Session(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(self.pk)
+        signed_in = date_format(timezone.localtime(self.created_at), "SHORT_DATETIME_FORMAT")
+        return f"{self.display_name}, {signed_in}"
 
     def save(self, **kwargs: Any) -> None:
         """Insert the session; a stored one raises ``TypeError``."""
@@ -144,9 +146,24 @@ class Session(models.Model):
         return self.browser or self.platform
 
     @property
+    def display_name(self) -> str:
+        """What to call the device when speaking to people; never empty."""
+        return self.device_name or self.device or gettext("unknown device")
+
+    @property
     def is_revoked(self) -> bool:
         """Whether it was ended before its time."""
         return self.revoked_at is not None
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether its time has run out, or it lay unused for too long."""
+        return min(self.expires_at, self.refresh_token.idle_expires_at) <= timezone.now()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody can use it any more."""
+        return self.is_revoked or self.is_expired
 
 
 def _refuse_to_save() -> NoReturn:

@@ -101,7 +101,10 @@ class Command(BaseCommand):
         )
         if number % 3 == 1:
             reason = ENDINGS[number // 3 % len(ENDINGS)]
-            by = admin if reason == RevokedReason.REVOKED_BY_STAFF else person
+            by = {
+                RevokedReason.REVOKED_BY_STAFF: admin,
+                RevokedReason.SIGNED_OUT_REMOTELY: person,
+            }.get(reason)
             sessions.revoke(session.pk, reason=reason, by=by)
         elif number % 7 == 6:
             RefreshToken.objects.filter(pk=session.pk).update(idle_expires_at=started_at)
