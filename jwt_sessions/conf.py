@@ -6,6 +6,7 @@ then the default applies. ``checks.py`` proves the values; nothing here does.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 TAKEN_FROM_SIMPLE_JWT = frozenset(
     {
@@ -44,13 +45,19 @@ class Settings:
 
     @property
     def jwt_sessions(self) -> Mapping[str, Any]:
-        """The project's ``JWT_SESSIONS`` as written."""
-        return getattr(settings, "JWT_SESSIONS", None) or {}
+        """The project's ``JWT_SESSIONS``."""
+        return self.as_dict("JWT_SESSIONS") or {}
 
     @property
     def simple_jwt(self) -> Mapping[str, Any]:
-        """The project's ``SIMPLE_JWT`` as written."""
-        return getattr(settings, "SIMPLE_JWT", None) or {}
+        """The project's ``SIMPLE_JWT``."""
+        return self.as_dict("SIMPLE_JWT") or {}
+
+    @staticmethod
+    def as_dict(name: str) -> Mapping[str, Any] | None:
+        """Return a setting that should be a dict; None where it is something else."""
+        value = getattr(settings, name, {})
+        return value if isinstance(value, Mapping) else None
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the value set for `name`, or `default`."""

@@ -60,6 +60,7 @@ def test_simplejwts_leeway_may_be_a_number(settings):
         ("ISSUER", 7),
         ("AUDIENCE", [7]),
         ("AUTH_HEADER_TYPES", [""]),
+        ("AUTH_HEADER_TYPES", ()),
         ("NUM_PROXIES", None),
         ("NUM_PROXIES", -1),
         ("NUM_PROXIES", True),
@@ -68,6 +69,13 @@ def test_simplejwts_leeway_may_be_a_number(settings):
 def test_p11_a_value_of_the_wrong_type_is_refused(set_jwt, name, value):
     set_jwt(**{name: value})
     assert name in problems()["jwt_sessions.E003"].msg
+
+
+@pytest.mark.parametrize("name", ["JWT_SESSIONS", "SIMPLE_JWT"])
+@pytest.mark.parametrize("value", [["ISSUER"], None, "ISSUER"])
+def test_p11_the_settings_are_dicts(settings, name, value):
+    setattr(settings, name, value)
+    assert "not a dict" in problems()["jwt_sessions.E013"].msg
 
 
 @pytest.mark.parametrize("issuer", [None, ""])

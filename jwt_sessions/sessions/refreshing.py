@@ -108,7 +108,7 @@ def _judge(
     if behind == 0:
         return _rotate(row, now, request)
     if behind == 1 and _is_in_grace(row, now):
-        return _repeat(row, now, request)
+        return _repeat(row, now)
     return _end_reused(row, token, request)
 
 
@@ -149,14 +149,13 @@ def _follow_rotated_secret(session: Session) -> None:
         rebind(session, session.user)
 
 
-def _repeat(row: RefreshToken, now: datetime, request: HttpRequest | None) -> TokenPair | None:
+def _repeat(row: RefreshToken, now: datetime) -> TokenPair | None:
     """Hand out the current generation again: a reply was lost, or two tabs were quick."""
     as_read = RefreshToken.objects.filter(
         pk=row.pk, generation=row.generation, grace_uses__lt=MAX_GRACE_USES
     )
     if not as_read.update(grace_uses=F("grace_uses") + 1):
         return None
-    announce(signals.session_refreshed, session=row.session, request=request)
     return mint_pair(row.session, now=now)
 
 

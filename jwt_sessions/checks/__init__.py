@@ -1,0 +1,54 @@
+"""System checks: a half-configured installation is refused, with an id and a hint.
+
+Ids are stable. E: it would not work or not be safe. W: it works, but not as one might think. Each
+rule is a function without arguments that yields what it complains about.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from django.core import checks
+from django.core.checks import CheckMessage, Tags
+
+from jwt_sessions.checks import project, simplejwt, values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Rule = Callable[[], Iterator[CheckMessage]]
+
+RULES: Final[tuple[Rule, ...]] = (
+    values.settings_are_dicts,
+    values.names_are_known,
+    values.durations_are_timedeltas,
+    values.values_have_their_types,
+    values.issuer_is_set,
+    values.keys_can_serve,
+    values.claims_keep_their_meaning,
+    values.lifetimes_are_in_order,
+    values.rotation_is_on,
+    simplejwt.rotation_is_chosen,
+    simplejwt.nothing_else_is_asked,
+    simplejwt.its_class_authenticates_nobody,
+    project.user_id_field_names_one_person,
+    project.user_authentication_rule_can_be_called,
+    project.sessions_live_beside_users,
+)
+DEPLOY_RULES: Final[tuple[Rule, ...]] = (values.signing_key_is_set,)
+
+
+def register() -> None:
+    """Register every rule with Django."""
+    for rule in RULES:
+        checks.register(_as_check(rule), Tags.security)
+    for rule in DEPLOY_RULES:
+        checks.register(_as_check(rule), Tags.security, deploy=True)
+
+
+def _as_check(rule: Rule) -> Any:
+    def check(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+        return list(rule())
+
+    check.__name__ = rule.__name__
+    return check

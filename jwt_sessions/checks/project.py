@@ -1,0 +1,58 @@
+"""The project around us: its user model, its databases, its own code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib.auth import get_user_model
+from django.core.checks import CheckMessage, Error
+from django.core.exceptions import FieldDoesNotExist
+from django.db import router
+
+from jwt_sessions.conf import conf
+from jwt_sessions.models import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def user_id_field_names_one_person() -> Iterator[CheckMessage]:
+    name = conf.get("USER_ID_FIELD", "pk")
+    if name == "pk":
+        return
+    model = get_user_model()
+    try:
+        unique = getattr(model._meta.get_field(name), "unique", False)
+    except FieldDoesNotExist:
+        unique = False
+    if not unique:
+        yield Error(
+            f"USER_ID_FIELD is {name!r}, which is no unique field of {model._meta.label}.",
+            hint="Name a unique field, or leave it out for the primary key.",
+            id="jwt_sessions.E008",
+        )
+
+
+def user_authentication_rule_can_be_called() -> Iterator[CheckMessage]:
+    rule: object
+    try:
+        rule = conf.USER_AUTHENTICATION_RULE
+    except ImportError:
+        rule = "not importable"
+    if rule is not None and not callable(rule):
+        yield Error(
+            f"USER_AUTHENTICATION_RULE is {conf.get('USER_AUTHENTICATION_RULE')!r}, which cannot "
+            "be imported or called.",
+            hint="Write the dotted path of a function that takes a user and returns a bool.",
+            id="jwt_sessions.E009",
+        )
+
+
+def sessions_live_beside_users() -> Iterator[CheckMessage]:
+    ours, theirs = router.db_for_write(Session), router.db_for_write(get_user_model())
+    if ours != theirs:
+        yield Error(
+            f"Sessions are written to the database {ours!r}, users to {theirs!r}.",
+            hint="Have DATABASE_ROUTERS send jwt_sessions where the user model is.",
+            id="jwt_sessions.E011",
+        )
