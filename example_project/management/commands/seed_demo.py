@@ -40,6 +40,8 @@ DEVICES = [
     Device("Backup script", "python-requests/2.32.3"),
 ]
 SESSIONS = {"alice": 18, "bob": 14, "carol": 8}
+# Networks that belong to nobody (RFC 5737).
+NETWORKS = {"alice": "203.0.113", "bob": "198.51.100", "carol": "192.0.2"}
 ENDINGS = [
     RevokedReason.SIGNED_OUT,
     RevokedReason.SIGNED_OUT_REMOTELY,
@@ -88,7 +90,7 @@ class Command(BaseCommand):
         request = RequestFactory().post(
             "/api/auth/token/",
             headers={"user-agent": device.user_agent},
-            REMOTE_ADDR=f"203.0.113.{10 + number}",
+            REMOTE_ADDR=f"{NETWORKS[person.username]}.{10 + number}",
         )
         session = sessions.start(person, request=request, device_name=device.name).session
         age = timedelta(hours=5 * number)
