@@ -86,7 +86,7 @@ def _follow_change(
     """End the sessions of a user who was deactivated or whose password changed."""
     if created or raw:
         return
-    if not may_sign_in(instance):
+    if _touches(update_fields, "is_active") and not may_sign_in(instance):
         sessions.revoke_all(instance, reason=RevokedReason.USER_DEACTIVATED)
     elif _touches(update_fields, "password"):
         _, proven_hashes = _proof.get() or ("", {})

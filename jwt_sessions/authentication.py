@@ -65,8 +65,12 @@ class AccessTokenAuthentication(BaseAuthentication):
             raise TokenNotValid from error
 
     def authenticate_header(self, request: Request) -> str:
-        """Return the value of WWW-Authenticate (RFC 6750 section 3)."""
-        return www_authenticate(request)
+        """Return the value of WWW-Authenticate, with the error that RFC 6750 section 3.1 names."""
+        try:
+            error = read_header(request) and "invalid_token"
+        except BadAuthorizationHeader:
+            error = "invalid_request"
+        return f'{www_authenticate()}, error="{error}"' if error else www_authenticate()
 
 
 class JWTSessionAuthentication(AccessTokenAuthentication):
@@ -107,9 +111,6 @@ def read_header(request: Request) -> str | None:
     return str(credentials)
 
 
-def www_authenticate(request: Request) -> str:
-    """Return the value of WWW-Authenticate; a token that was presented is named as invalid."""
-    challenge = f'{conf.AUTH_HEADER_TYPES[0]} realm="{REALM}"'
-    if request.META.get(conf.AUTH_HEADER_NAME):
-        return f'{challenge}, error="invalid_token"'
-    return challenge
+def www_authenticate() -> str:
+    """Return the value of WWW-Authenticate for who presented nothing (RFC 6750 section 3)."""
+    return f'{conf.AUTH_HEADER_TYPES[0]} realm="{REALM}"'

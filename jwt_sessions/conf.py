@@ -1,7 +1,7 @@
 """Every setting of the app: typed, read when asked, with its default beside it.
 
 A key is looked for in ``JWT_SESSIONS``, then in ``SIMPLE_JWT`` where simplejwt has the same word,
-then the default applies. ``checks.py`` proves the values; nothing here does.
+then the default applies. ``checks`` proves the values; nothing here does.
 """
 
 from __future__ import annotations
@@ -107,8 +107,8 @@ class Settings:
     def LEEWAY(self) -> timedelta:
         """The clock skew allowed for exp, nbf and iat alike."""
         leeway = self.get("LEEWAY", timedelta(seconds=10))
-        # simplejwt takes a plain number of seconds here too; JWT_SESSIONS does not (a check).
-        return leeway if isinstance(leeway, timedelta) else timedelta(seconds=leeway or 0)
+        # simplejwt takes a plain number of seconds too; JWT_SESSIONS does not (a check).
+        return leeway if isinstance(leeway, timedelta) else timedelta(seconds=leeway)
 
     @property
     def ISSUER(self) -> str:

@@ -20,8 +20,11 @@ from jwt_sessions.exceptions import JWTSessionsError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# RFC 7518 section 3.1, RFC 8812 and RFC 8037; PyJWT also has "none" and a misspelt ES512.
 ALGORITHMS: Final = {
-    name: algorithm for name, algorithm in get_default_algorithms().items() if name != "none"
+    name: algorithm
+    for name, algorithm in get_default_algorithms().items()
+    if name not in {"none", "ES521"}
 }
 
 # RFC 7518 section 3.2: an HMAC key is at least as long as the hash. Bytes.
@@ -91,6 +94,8 @@ def get_keyring() -> Keyring:
     """
     if conf.SIGNING_KEY:
         return _ring_of_one(conf.ALGORITHM, conf.SIGNING_KEY, conf.VERIFYING_KEY)
+    if conf.VERIFYING_KEY or conf.ALGORITHM != "HS256":
+        raise BadKey(f"ALGORITHM {conf.ALGORITHM!r} or VERIFYING_KEY is set without SIGNING_KEY")
     return _derived_ring(conf.secret_keys)
 
 

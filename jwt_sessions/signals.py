@@ -14,10 +14,12 @@ session_started = Signal()
 session_refreshed = Signal()
 
 # Sent once for each act of revoking, however many sessions it ended.
-# session_id: the UUID where one session was meant, else None. user: whose sessions, or None.
+# session_id: the UUID where one session was meant, else None. user: whose sessions, where that was
+# said; at least one of the two is not None.
 # count: how many sessions were ended (at least 1). reason: a RevokedReason.
 # by: who did it, or None.
 session_revoked = Signal()
 
-# session: the Session that a superseded refresh token was presented for; it is revoked by now.
+# session: the Session that a superseded refresh token was presented for, as it was read just
+# before; by now it is revoked.
 refresh_token_reused = Signal()

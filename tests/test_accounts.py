@@ -77,6 +77,13 @@ def test_a_deactivated_user_is_out_at_once_and_on_record(phone, alice):
     assert phone.session.revoked_reason == RevokedReason.USER_DEACTIVATED
 
 
+def test_what_is_not_written_ends_nothing(phone, alice):
+    alice.is_active = False
+    alice.set_password("another")
+    alice.save(update_fields=["is_staff"])
+    assert phone.call_protected().status_code == 200
+
+
 @proves("V2")
 def test_a_user_deactivated_behind_our_back_is_out_at_once(phone, alice):
     type(alice).objects.update(is_active=False)

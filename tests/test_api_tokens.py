@@ -85,6 +85,13 @@ def test_a_replayed_refresh_token_gets_401_with_a_code_and_no_loop(phone):
     assert "error=" not in response["WWW-Authenticate"]
 
 
+def test_an_expired_access_token_sent_along_with_a_refresh_is_no_matter(phone, clock):
+    clock.shift(3600)
+    response = phone.post("token/refresh/", {"refresh": "bad"}, signed_in=True)
+    assert "error=" not in response["WWW-Authenticate"]
+    assert phone.post("token/refresh/", {"refresh": phone.refresh_token}).status_code == 200
+
+
 def test_an_access_token_is_no_refresh_token_and_the_reverse(phone):
     assert phone.refresh(phone.access).status_code == 401
     phone.access = phone.refresh_token

@@ -57,12 +57,14 @@ def test_a_header_of_the_wrong_form_has_a_code_of_its_own(db, header):
     response = call(header)
     assert response.status_code == 401
     assert response.json()["code"] == "bad_authorization_header"
+    assert response["WWW-Authenticate"].endswith('error="invalid_request"')
 
 
 def test_another_scheme_is_left_to_others(phone):
     response = call(f"Basic {phone.access}")
     assert response.status_code == 401
     assert "credentials were not provided" in response.json()["detail"]
+    assert "error=" not in response["WWW-Authenticate"]
 
 
 def test_a_project_may_choose_scheme_and_header(phone, set_jwt):

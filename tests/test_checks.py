@@ -31,7 +31,9 @@ def test_p11_an_unknown_key_that_is_near_to_nothing(set_jwt):
 
 
 @pytest.mark.parametrize("name", ["ACCESS_TOKEN_LIFETIME", "SESSION_LIFETIME", "LEEWAY"])
-@pytest.mark.parametrize("value", [300, "5 minutes", None, True, timedelta(seconds=-1)])
+@pytest.mark.parametrize(
+    "value", [300, "5 minutes", None, True, timedelta(seconds=-1), timedelta(4e6)]
+)
 def test_p11_a_duration_is_a_timedelta(set_jwt, name, value):
     set_jwt(**{name: value})
     assert name in problems()["jwt_sessions.E002"].msg
@@ -58,6 +60,13 @@ def test_simplejwts_leeway_may_be_a_number(settings):
     [
         ("ROTATE_REFRESH_TOKENS", "yes"),
         ("ISSUER", 7),
+        ("ALGORITHM", None),
+        ("USER_ID_CLAIM", None),
+        ("USER_ID_CLAIM", ""),
+        ("USER_ID_FIELD", 7),
+        ("TOKEN_TYPE_CLAIM", 7),
+        ("AUTH_HEADER_NAME", None),
+        ("AUTH_HEADER_NAME", "Authorization"),
         ("AUDIENCE", [7]),
         ("AUTH_HEADER_TYPES", [""]),
         ("AUTH_HEADER_TYPES", ()),
@@ -139,9 +148,12 @@ def test_p11_a_rule_can_be_called(set_jwt, rule):
 
 
 @pytest.mark.parametrize("name", ["USER_ID_CLAIM", "JTI_CLAIM", "TOKEN_TYPE_CLAIM"])
-def test_p11_no_claim_is_lent_another_meaning(set_jwt, name):
-    set_jwt(**{name: "sid"})
-    assert "jwt_sessions.E010" in problems()
+@pytest.mark.parametrize("claim", ["sid", "sub", "jti", "user_id", "token_type"])
+def test_p11_no_claim_is_lent_another_meaning(set_jwt, name, claim):
+    set_jwt(**{name: claim})
+    fits = {("USER_ID_CLAIM", "sub"), ("JTI_CLAIM", "jti"), ("USER_ID_CLAIM", "user_id")}
+    fits.add(("TOKEN_TYPE_CLAIM", "token_type"))
+    assert ("jwt_sessions.E010" in problems()) == ((name, claim) not in fits)
 
 
 @pytest.mark.django_db(databases=["default", "accounts"])

@@ -111,6 +111,7 @@ def test_s5_a_public_key_never_works_as_a_secret(alice, set_jwt, algorithm):
         ({"SIGNING_KEY": "x" * 63, "ALGORITHM": "HS512"}, "63 bytes, HS512 needs at least 64"),
         ({"SIGNING_KEY": SECRET, "ALGORITHM": "none"}, "known are"),
         ({"SIGNING_KEY": SECRET, "ALGORITHM": "hs256"}, "known are"),
+        ({"SIGNING_KEY": SECRET, "ALGORITHM": "ES521"}, "known are"),
         ({"SIGNING_KEY": SECRET, "ALGORITHM": "RS256"}, "no RS256 key"),
         ({"SIGNING_KEY": public_pem(PRIVATE_KEYS["RS256"])}, "no HS256 key"),
         (
@@ -139,6 +140,14 @@ def test_a_key_that_cannot_serve_is_refused_without_being_quoted(set_jwt, values
     with pytest.raises(BadKey, match=complaint) as error:
         get_keyring()
     assert values["SIGNING_KEY"] not in str(error.value)
+
+
+@proves("P11")
+@pytest.mark.parametrize("values", [{"ALGORITHM": "RS256"}, {"VERIFYING_KEY": "x"}], ids=str)
+def test_half_of_a_key_is_refused(set_jwt, values):
+    set_jwt(**values)
+    with pytest.raises(BadKey, match="without SIGNING_KEY"):
+        get_keyring()
 
 
 def test_keys_are_parsed_once(set_jwt):

@@ -85,6 +85,8 @@ def test_nothing_that_opens_a_door_is_stored(alice):
 
 
 def test_a_session_is_called_by_device_and_date(phone, alice):
+    phone.patch(f"sessions/{phone.sid}/", {"device_name": "Alice's phone"})
+    assert phone.session.display_name == "Alice's phone"
     assert str(phone.session) == "Firefox on Windows, 11/23/2026 noon"
     assert str(sessions.start(alice).session).startswith("unknown device, ")
     assert str(phone.session.refresh_token) == f"{phone.sid}, generation 0"

@@ -51,8 +51,8 @@ class SessionAPIView(APIView):
         return self.request._request  # noqa: SLF001 - DRF has no public name for it
 
     def get_authenticate_header(self, request: Request) -> str:
-        """Return the challenge also where no authentication class is set, so that 401 stays 401."""
-        return www_authenticate(request)
+        """Return a challenge also where no authentication class is set, so that 401 stays 401."""
+        return super().get_authenticate_header(request) or www_authenticate()
 
     def get_exception_handler(self) -> Any:
         """Return our own handler."""

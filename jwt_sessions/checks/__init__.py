@@ -23,6 +23,8 @@ RULES: Final[tuple[Rule, ...]] = (
     values.names_are_known,
     values.durations_are_timedeltas,
     values.values_have_their_types,
+    values.header_can_be_found,
+    values.proxies_are_counted,
     values.issuer_is_set,
     values.keys_can_serve,
     values.claims_keep_their_meaning,

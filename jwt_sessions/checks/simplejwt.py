@@ -16,7 +16,7 @@ REFUSED_FROM_SIMPLE_JWT: Final = {
     "JWK_URL": "Our own keys verify our own tokens; remove it.",
     "AUTH_TOKEN_CLASSES": "Access tokens are the only ones that authenticate; remove it.",
     "TOKEN_USER_CLASS": "Every request loads the real user; remove it.",
-    "JSON_ENCODER": "Put only JSON types into claims; remove it.",
+    "JSON_ENCODER": "All claims are plain JSON; remove it.",
     "REVOKE_TOKEN_CLAIM": "A changed password ends sessions without a claim; remove it.",
 }
 IGNORED_FROM_SIMPLE_JWT: Final = {

@@ -23,14 +23,17 @@ DURATIONS: Final = (
     "LEEWAY",
 )
 MAY_BE_ZERO: Final = {"REFRESH_GRACE_PERIOD", "LEEWAY"}
+# Longer is a slip, and would lead beyond what a date can hold.
+LONGEST: Final = timedelta(days=36_500)
 BOOLEANS: Final = ("ROTATE_REFRESH_TOKENS", "CHECK_USER_IS_ACTIVE")
-TEXTS: Final = ("ISSUER", "ALGORITHM", "AUTH_HEADER_NAME", "USER_ID_FIELD", "USER_ID_CLAIM")
+TEXTS: Final = ("ALGORITHM", "USER_ID_FIELD", "USER_ID_CLAIM")
+TEXTS_OR_NONE: Final = ("ISSUER", "JTI_CLAIM", "TOKEN_TYPE_CLAIM")
 LISTS_OF_TEXTS: Final = ("AUDIENCE", "AUTH_HEADER_TYPES")
 
-# Claims with a meaning of their own: none of them can be lent to simplejwt's three.
-RESERVED_CLAIMS: Final = {
-    "iss", "aud", "exp", "iat", "nbf", "sid", "auth_time", "amr", "acr", "cnf", "generation"
-}  # fmt: skip
+# Claims with a meaning of their own, and the one of simplejwt's three that may repeat each.
+RESERVED_CLAIMS: Final = dict.fromkeys(
+    ("iss", "aud", "exp", "iat", "nbf", "sid", "auth_time", "amr", "acr", "cnf", "generation")
+) | {"sub": "USER_ID_CLAIM", "jti": "JTI_CLAIM"}
 
 
 def settings_are_dicts() -> Iterator[CheckMessage]:
@@ -54,13 +57,13 @@ def names_are_known() -> Iterator[CheckMessage]:
 def durations_are_timedeltas() -> Iterator[CheckMessage]:
     for name in DURATIONS:
         value = conf.get(name, timedelta(minutes=1))
-        if name == "LEEWAY" and name not in conf.jwt_sessions and not isinstance(value, bool):
-            value = conf.LEEWAY if isinstance(value, int | float | None) else value
         least = timedelta(0) if name in MAY_BE_ZERO else timedelta(seconds=1)
-        if not isinstance(value, timedelta) or value < least:
+        if name == "LEEWAY" and name not in conf.jwt_sessions and type(value) in {int, float}:
+            value = conf.LEEWAY  # simplejwt takes seconds
+        if not (isinstance(value, timedelta) and least <= value <= LONGEST):
             yield Error(
-                f"{name} is {value!r}, not a duration.",
-                hint=f"Write a datetime.timedelta of at least {least.seconds} s.",
+                f"{name} is {value!r}, not a duration that can serve.",
+                hint=f"Write a datetime.timedelta from {least.seconds} s to {LONGEST.days} days.",
                 id="jwt_sessions.E002",
             )
 
@@ -70,15 +73,27 @@ def values_have_their_types() -> Iterator[CheckMessage]:
         if not isinstance(conf.get(name, True), bool):
             yield _wrong_type(name, "True or False")
     for name in TEXTS:
-        if not isinstance(conf.get(name) or "", str):
+        if not isinstance(value := conf.get(name, "default"), str) or not value:
+            yield _wrong_type(name, "a string")
+    for name in TEXTS_OR_NONE:
+        if not isinstance(conf.get(name), str | None):
             yield _wrong_type(name, "a string")
     for name in LISTS_OF_TEXTS:
         value = conf.get(name) or ()
         values = value if isinstance(value, list | tuple) else [value]
         if not all(isinstance(item, str) and item for item in values):
             yield _wrong_type(name, "a string or a list of strings")
+
+
+def header_can_be_found() -> Iterator[CheckMessage]:
     if not conf.get("AUTH_HEADER_TYPES", ("Bearer",)):
         yield _wrong_type("AUTH_HEADER_TYPES", 'at least one scheme, for instance ("Bearer",)')
+    header = conf.get("AUTH_HEADER_NAME", "HTTP_AUTHORIZATION")
+    if not isinstance(header, str) or not header.startswith("HTTP_"):
+        yield _wrong_type("AUTH_HEADER_NAME", "the name in request.META: HTTP_AUTHORIZATION")
+
+
+def proxies_are_counted() -> Iterator[CheckMessage]:
     proxies = conf.get("NUM_PROXIES", 0)
     if type(proxies) is not int or proxies < 0:
         yield _wrong_type("NUM_PROXIES", "0 or a positive whole number")
@@ -109,12 +124,14 @@ def keys_can_serve() -> Iterator[CheckMessage]:
 
 
 def claims_keep_their_meaning() -> Iterator[CheckMessage]:
-    names = [conf.get(name) for name in ("USER_ID_CLAIM", "JTI_CLAIM", "TOKEN_TYPE_CLAIM")]
-    for name in names:
-        if name in RESERVED_CLAIMS:
+    names = ("USER_ID_CLAIM", "JTI_CLAIM", "TOKEN_TYPE_CLAIM")
+    claims = {name: claim for name in names if isinstance(claim := getattr(conf, name), str)}
+    for name, claim in claims.items():
+        is_shared = list(claims.values()).count(claim) > 1
+        if is_shared or RESERVED_CLAIMS.get(claim, name) != name:
             yield Error(
-                f"The claim {name!r} has a meaning of its own.",
-                hint="Give USER_ID_CLAIM, JTI_CLAIM and TOKEN_TYPE_CLAIM other names.",
+                f"{name} is {claim!r}, a claim that has another meaning.",
+                hint="Give USER_ID_CLAIM, JTI_CLAIM and TOKEN_TYPE_CLAIM names of their own.",
                 id="jwt_sessions.E010",
             )
 
@@ -145,7 +162,8 @@ def signing_key_is_set() -> Iterator[CheckMessage]:
     if not conf.SIGNING_KEY:
         yield Warning(
             "Tokens are signed with a key derived from SECRET_KEY.",
-            hint="Set SIGNING_KEY, so that each of the two can be changed without the other.",
+            hint="Set SIGNING_KEY, so that each of the two can be changed without the other. Do it "
+            "before people sign in: tokens of the derived key end with the change.",
             id="jwt_sessions.W004",
         )
     elif conf.SIGNING_KEY in conf.secret_keys:

@@ -129,7 +129,8 @@ class Session(models.Model):
 
     def __str__(self) -> str:
         signed_in = date_format(timezone.localtime(self.created_at), "SHORT_DATETIME_FORMAT")
-        return f"{self.display_name}, {signed_in}"
+        # No name that a person gave: this text stays in logs when the person is forgotten.
+        return f"{self.device or gettext('unknown device')}, {signed_in}"
 
     def save(self, **kwargs: Any) -> None:
         """Insert the session; a stored one raises ``TypeError``."""

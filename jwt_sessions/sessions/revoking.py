@@ -36,7 +36,7 @@ def revoke(
         announce(
             signals.session_revoked,
             session_id=sid,
-            user=None,
+            user=owner,
             count=count,
             reason=reason,
             by=by,
