@@ -31,17 +31,7 @@ def revoke(
     concerned = Session.objects.filter(pk=sid)
     if owner is not None:
         concerned = concerned.filter(user_id=owner.pk)
-    count = concerned.revoke(reason=reason, by=by)
-    if count:
-        announce(
-            signals.session_revoked,
-            session_id=sid,
-            user=owner,
-            count=count,
-            reason=reason,
-            by=by,
-            request=request,
-        )
+    count = _revoke(concerned, session_id=sid, user=owner, reason=reason, by=by, request=request)
     return bool(count)
 
 
@@ -57,7 +47,7 @@ def revoke_all(
     concerned = Session.objects.filter(user_id=user.pk).live()
     if keep is not None:
         concerned = concerned.exclude(pk=keep)
-    return _revoke_set(concerned, user=user, reason=reason, by=by, request=request)
+    return _revoke(concerned, user=user, reason=reason, by=by, request=request)
 
 
 def revoke_unbound(user: AbstractBaseUser) -> int:
@@ -65,7 +55,7 @@ def revoke_unbound(user: AbstractBaseUser) -> int:
     unbound = (
         Session.objects.filter(user_id=user.pk).live().exclude(auth_hash__in=[*auth_hashes(user)])
     )
-    return _revoke_set(unbound, user=user, reason=RevokedReason.PASSWORD_CHANGED)
+    return _revoke(unbound, user=user, reason=RevokedReason.PASSWORD_CHANGED)
 
 
 def forget(user: AbstractBaseUser) -> None:
@@ -86,11 +76,12 @@ def forget(user: AbstractBaseUser) -> None:
     )
 
 
-def _revoke_set(
+def _revoke(
     concerned: SessionQuerySet,
     *,
-    user: AbstractBaseUser,
+    user: AbstractBaseUser | None,
     reason: RevokedReason,
+    session_id: UUID | None = None,
     by: AbstractBaseUser | None = None,
     request: HttpRequest | None = None,
 ) -> int:
@@ -98,7 +89,7 @@ def _revoke_set(
     if count:
         announce(
             signals.session_revoked,
-            session_id=None,
+            session_id=session_id,
             user=user,
             count=count,
             reason=reason,
