@@ -36,4 +36,4 @@ class MeView(GenericAPIView[Any]):
         responses={200: MeSerializer, 401: OpenApiResponse(description="Not signed in.")}
     )
     def get(self, request: Request) -> Response:
-        return Response(MeSerializer(request).data)
+        return Response(MeSerializer(request).data, headers={"Cache-Control": "no-store"})

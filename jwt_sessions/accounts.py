@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib.auth import authenticate, get_user_model
-from django.contrib.auth.hashers import check_password
+from django.contrib.auth.hashers import verify_password
+from django.core.exceptions import FieldDoesNotExist
+from django.db import transaction
 from django.db.models.signals import post_save, pre_delete, pre_save
 
 from jwt_sessions import sessions
+from jwt_sessions.conf import conf
 from jwt_sessions.models import RevokedReason
 from jwt_sessions.revocation import may_sign_in
 
@@ -22,11 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from django.contrib.auth.models import AbstractBaseUser
-    from django.db.models import Model
+    from django.db.models import Field, Model, QuerySet
     from django.http import HttpRequest
 
-# The password being proven in this context, and the stored hashes that it has been found to match.
-_proof: ContextVar[tuple[str, dict[Any, str]] | None] = ContextVar("proof", default=None)
+# The password that is being proven in this context.
+_proving: ContextVar[str | None] = ContextVar("proving", default=None)
 
 
 def prove_password(
@@ -38,45 +41,74 @@ def prove_password(
     ``user_login_failed`` has been sent. A hash upgraded on the way (each Django release raises
     the work factor) ends no session.
     """
-    proof = _proof.set((credentials["password"], {}))
+    proving = _proving.set(credentials["password"])
     try:
         user = authenticate(request=request, **credentials)
     finally:
-        _proof.reset(proof)
+        _proving.reset(proving)
     return user if user is not None and may_sign_in(user) else None
 
 
 def connect() -> None:
     """Follow the user model, its proxies and its children."""
+    user_model = get_user_model()
     for model in apps.get_models():
-        if issubclass(model, get_user_model()):
-            pre_save.connect(_note_upgrade, sender=model)
+        if issubclass(model, user_model):
+            if _find_field(model, "password"):
+                pre_save.connect(_upgrade_hash, sender=model)
             post_save.connect(_follow_change, sender=model)
+        # A child may be deleted and its user kept; where the user goes too, this is sent for it.
+        if model._meta.concrete_model is user_model._meta.concrete_model:
             pre_delete.connect(_follow_deletion, sender=model)
 
 
-def _note_upgrade(
+def _upgrade_hash(
     sender: type[Model],
     instance: Any,
     raw: bool,
+    using: str,
     update_fields: Collection[str] | None,
     **kwargs: Any,
 ) -> None:
-    """Note the hash that a proven password had before it is hashed anew.
+    """Write the upgraded hash of a proven password together with the sessions it binds.
 
     To signals an upgraded hash looks just like a changed password. It is an upgrade if the password
     being proven matches the stored hash too.
     """
-    proof = _proof.get()
-    if proof is None or raw or instance.pk is None or not _touches(update_fields, "password"):
+    password = _proving.get()
+    field = _find_field(sender, "password")
+    if password is None or field is None or raw or instance.pk is None:
         return
-    password, proven_hashes = proof
-    stored = sender._base_manager.filter(pk=instance.pk).values_list("password", flat=True).first()
-    if stored is not None and check_password(password, stored):
-        proven_hashes[instance.pk] = stored
+    if not _writes(update_fields, "password"):
+        return
+    row = field.model._base_manager.using(using).filter(pk=instance.pk)
+    # Of sign-ins that upgrade at once, one writes its hash and the others take it over.
+    if not _swap_hash(row, instance, password):
+        _swap_hash(row, instance, password)
+
+
+def _swap_hash(row: QuerySet[Any], user: Any, password: str) -> bool:
+    """Return False if another sign-in was faster."""
+    stored = row.values_list("password", flat=True).first()
+    if stored is None:
+        return True
+    is_proven, is_outdated = verify_password(password, stored)
+    if not is_proven:
+        return True  # no upgrade but a change, and _follow_change knows what to do
+    if not is_outdated:
+        user.password = stored
+        return True
+    before = copy(user)
+    before.password = stored
+    with transaction.atomic(using=row.db):
+        is_first = bool(row.filter(password=stored).update(password=user.password))
+        if is_first:
+            sessions.rebind_upgraded(user, before)
+    return is_first
 
 
 def _follow_change(
+    sender: type[Model],
     instance: Any,
     created: bool,
     raw: bool,
@@ -86,14 +118,11 @@ def _follow_change(
     """End the sessions of a user who was deactivated or whose password changed."""
     if created or raw:
         return
-    if _touches(update_fields, "is_active") and not may_sign_in(instance):
+    # A rule of the project's own, or a computed is_active, may look at any field.
+    looks_anywhere = conf.USER_AUTHENTICATION_RULE or not _find_field(sender, "is_active")
+    if (looks_anywhere or _writes(update_fields, "is_active")) and not may_sign_in(instance):
         sessions.revoke_all(instance, reason=RevokedReason.USER_DEACTIVATED)
-    elif _touches(update_fields, "password"):
-        _, proven_hashes = _proof.get() or ("", {})
-        if instance.pk in proven_hashes:
-            before = copy(instance)
-            before.password = proven_hashes.pop(instance.pk)
-            sessions.rebind_upgraded(instance, before)
+    elif _writes(update_fields, "password"):
         sessions.revoke_unbound(instance)
 
 
@@ -102,5 +131,13 @@ def _follow_deletion(instance: Any, **kwargs: Any) -> None:
     sessions.forget(instance)
 
 
-def _touches(update_fields: Collection[str] | None, field: str) -> bool:
+def _writes(update_fields: Collection[str] | None, field: str) -> bool:
     return update_fields is None or field in update_fields
+
+
+def _find_field(model: type[Model], name: str) -> Field[Any, Any] | None:
+    try:
+        field: Any = model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return None
+    return field if field.concrete else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth.models import AnonymousUser
 from django.utils.translation import gettext_lazy as _
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, ErrorDetail
@@ -48,32 +47,7 @@ class BadAuthorizationHeader(CodedAuthenticationFailed):
     default_code = "bad_authorization_header"
 
 
-class AccessTokenAuthentication(BaseAuthentication):
-    """Take a good access token without asking whether its session still lives.
-
-    For views that end a session and must answer twice alike; the user stays anonymous.
-    """
-
-    def authenticate(self, request: Request) -> tuple[Any, SessionAccessToken] | None:
-        """Return an anonymous user and the token, or None where no token is presented."""
-        text = read_header(request)
-        if text is None:
-            return None
-        try:
-            return AnonymousUser(), parse_access_token(text)
-        except InvalidToken as error:
-            raise TokenNotValid from error
-
-    def authenticate_header(self, request: Request) -> str:
-        """Return the value of WWW-Authenticate, with the error that RFC 6750 section 3.1 names."""
-        try:
-            error = read_header(request) and "invalid_token"
-        except BadAuthorizationHeader:
-            error = "invalid_request"
-        return f'{www_authenticate()}, error="{error}"' if error else www_authenticate()
-
-
-class JWTSessionAuthentication(AccessTokenAuthentication):
+class JWTSessionAuthentication(BaseAuthentication):
     """Take an access token whose session lives: one query for the session and its user.
 
     ``request.user`` is the user, ``request.auth`` the ``SessionAccessToken``.
@@ -84,15 +58,34 @@ class JWTSessionAuthentication(AccessTokenAuthentication):
 
         Raises ``TokenNotValid`` and ``BadAuthorizationHeader``, both 401.
         """
-        authenticated = super().authenticate(request)
-        if authenticated is None:
+        token = read_access_token(request)
+        if token is None:
             return None
-        _, token = authenticated
         reason = attach_live_session(token)
         if reason is not None or token.session is None:
             logger.debug("access token %s refused: %s", token["jti"], reason)
             raise TokenNotValid
         return token.session.user, token
+
+    def authenticate_header(self, request: Request) -> str:
+        """Return the value of WWW-Authenticate, with the error that RFC 6750 section 3.1 names."""
+        try:
+            error = read_header(request) and "invalid_token"
+        except BadAuthorizationHeader:
+            error = "invalid_request"
+        return f'{www_authenticate()}, error="{error}"' if error else www_authenticate()
+
+
+def read_access_token(request: Request) -> SessionAccessToken | None:
+    """Return the good access token presented, or None; nobody has asked yet if its session lives.
+
+    Raises ``TokenNotValid`` and ``BadAuthorizationHeader``.
+    """
+    text = read_header(request)
+    try:
+        return None if text is None else parse_access_token(text)
+    except InvalidToken as error:
+        raise TokenNotValid from error
 
 
 def read_header(request: Request) -> str | None:
@@ -102,10 +95,10 @@ def read_header(request: Request) -> str | None:
     joined by a comma, which no token contains.
     """
     header = request.META.get(conf.AUTH_HEADER_NAME, "")
-    scheme, _, credentials = header.strip().partition(" ")
+    scheme, _, credentials = header.strip(" \t").partition(" ")
     if scheme.lower() not in {name.lower() for name in conf.AUTH_HEADER_TYPES}:
         return None
-    credentials = credentials.strip()
+    credentials = credentials.strip(" \t")
     if not credentials or " " in credentials:
         raise BadAuthorizationHeader
     return str(credentials)

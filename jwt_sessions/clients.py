@@ -92,18 +92,12 @@ def clean_text(text: str, length: int) -> str:
     Control characters and surrogates go, and so do format characters, for a name written from
     right to left can pose as another. The two joiners stay: Persian and emoji need them.
     """
-    words = "".join(" " if _is_space(char) else char for char in text if _is_kept(char)).split()
-    return " ".join(words)[:length].rstrip()
-
-
-def _is_space(char: str) -> bool:
-    return char.isspace() or unicodedata.category(char) in {"Zl", "Zp"}
+    words = "".join(char for char in text if _is_kept(char)).split()
+    return " ".join(words)[:length].strip(f" {JOINERS}")
 
 
 def _is_kept(char: str) -> bool:
-    return (
-        char in JOINERS or _is_space(char) or unicodedata.category(char) not in {"Cc", "Cf", "Cs"}
-    )
+    return char in JOINERS or char.isspace() or unicodedata.category(char) not in {"Cc", "Cf", "Cs"}
 
 
 def _parse_user_agent(user_agent: str) -> tuple[str, str]:

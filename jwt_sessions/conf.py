@@ -148,6 +148,11 @@ class Settings:
         """Django's ``SECRET_KEY`` and its fallbacks, newest first."""
         return (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
 
+    @property
+    def has_time_zones(self) -> bool:
+        """Django's ``USE_TZ``."""
+        return settings.USE_TZ
+
     # Requests
 
     @property

@@ -92,7 +92,10 @@ def get_keyring() -> Keyring:
 
     Raises ``BadKey``.
     """
-    if conf.SIGNING_KEY:
+    if conf.SIGNING_KEY is not None:
+        for name in ("SIGNING_KEY", "VERIFYING_KEY"):
+            if not isinstance(getattr(conf, name), str | bytes | None):
+                raise BadKey(f"{name} is neither text nor bytes")
         return _ring_of_one(conf.ALGORITHM, conf.SIGNING_KEY, conf.VERIFYING_KEY)
     if conf.VERIFYING_KEY or conf.ALGORITHM != "HS256":
         raise BadKey(f"ALGORITHM {conf.ALGORITHM!r} or VERIFYING_KEY is set without SIGNING_KEY")
@@ -113,13 +116,14 @@ def _ring_of_one(algorithm: str, signing_key: Any, verifying_key: Any) -> Keyrin
         else:
             verifying = signing.public_key()
         kid = _thumbprint(implementation, verifying)
+        key = Key(kid, algorithm, implementation, verifying, signing)
+        is_pair = key.is_signature(key.sign(b"probe"), b"probe")
     except (InvalidKeyError, ValueError, TypeError, AttributeError) as error:
         # The libraries' own texts may quote the key; ours must not.
         raise BadKey(f"SIGNING_KEY or VERIFYING_KEY is no {algorithm} key") from error
-    _refuse_short_key(algorithm, signing)
-    key = Key(kid, algorithm, implementation, verifying, signing)
-    if not key.is_signature(key.sign(b"probe"), b"probe"):
+    if not is_pair:
         raise BadKey("VERIFYING_KEY does not belong to SIGNING_KEY")
+    _refuse_short_key(algorithm, signing)
     return Keyring((key,))
 
 

@@ -22,6 +22,6 @@ class HasSession(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Return True or raise ``NotAuthenticated``."""
-        if not isinstance(request.auth, SessionAccessToken):
+        if not isinstance(request.auth, SessionAccessToken) or request.auth.session is None:
             raise NotAuthenticated
         return True

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 def find_session(sid: UUID) -> Session | None:
     """Return the session with its user, in one query, or None."""
-    return Session.objects.select_related("user").filter(pk=sid).first()
+    try:
+        return Session.objects.with_user("user").get(pk=sid)
+    except Session.DoesNotExist:
+        return None
 
 
 def attach_live_session(token: SessionAccessToken) -> str | None:

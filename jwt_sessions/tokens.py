@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4, uuid5
 
+from django.utils import timezone
 from rest_framework_simplejwt.tokens import AccessToken
 
 from jwt_sessions import claims
@@ -43,6 +44,7 @@ class SessionAccessToken(AccessToken):
         self.payload = payload
         self.sid = sid
         self.session: Session | None = None
+        self.current_time = timezone.now()  # what the methods it inherits judge by
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} jti={self.payload['jti']} sid={self.sid}>"

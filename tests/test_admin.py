@@ -141,6 +141,23 @@ def test_an_expired_session_is_not_offered_for_revocation(guard, phone, clock):
     assert not phone.session.is_revoked
 
 
+def test_a_session_that_died_unrecorded_is_not_called_live(watcher, phone, alice):
+    type(alice).objects.filter(pk=alice.pk).update(is_active=False)
+    assert "account deactivated" in watcher.get(detail(phone)).content.decode()
+
+
+def test_an_outsider_cannot_tell_which_sessions_exist(outsider, phone):
+    unknown = page("session_revoke", "00000000-0000-7000-8000-000000000000")
+    assert outsider.get(revoke(phone)).status_code == outsider.get(unknown).status_code == 403
+
+
+def test_who_may_see_revoked_sessions_only_may_open_their_history(phone):
+    phone.post("logout/")
+    archivist = staff("archivist", "view_revokedsession")
+    history = archivist.get(page("revokedsession_history", phone.sid), follow=True)
+    assert history.status_code == 200
+
+
 def test_the_history_of_a_revoked_session_is_that_of_the_session(guard, phone):
     guard.post(revoke(phone))
     history = guard.get(page("revokedsession_history", phone.sid), follow=True)

@@ -33,8 +33,9 @@ def test_settings_are_read_in_one_place():
     assert importers_of("django.conf") == {"conf.py"}
 
 
-def test_simplejwt_is_imported_in_one_place():
-    assert importers_of("rest_framework_simplejwt") == {"tokens.py"}
+def test_simplejwts_tokens_are_imported_in_one_place():
+    assert importers_of("rest_framework_simplejwt.tokens") == {"tokens.py"}
+    assert importers_of("rest_framework_simplejwt") == {"tokens.py", "checks/simplejwt.py"}
 
 
 def test_claims_need_the_standard_library_only():

@@ -89,7 +89,7 @@ def test_a_session_is_called_by_device_and_date(phone, alice):
     assert phone.session.display_name == "Alice's phone"
     assert str(phone.session) == "Firefox on Windows, 11/23/2026 noon"
     assert str(sessions.start(alice).session).startswith("unknown device, ")
-    assert str(phone.session.refresh_token) == f"{phone.sid}, generation 0"
+    assert str(phone.session.refresh_token) == f"{phone.sid}/0"
 
 
 class StaleReplica:

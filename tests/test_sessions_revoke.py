@@ -9,6 +9,7 @@ import pytest
 
 from jwt_sessions import sessions
 from jwt_sessions.models import RevokedReason, Session
+from jwt_sessions.sessions import refreshing
 from jwt_sessions.signals import refresh_token_reused, session_revoked
 from tests.people import Device
 
@@ -67,11 +68,26 @@ def test_one_session_can_be_kept(phone, laptop, alice):
     assert laptop.call_protected().status_code == 401
 
 
-def test_what_had_expired_is_not_counted(phone, laptop, alice, clock):
-    clock.shift(timedelta(hours=20))
-    phone.refresh()
-    clock.shift(timedelta(hours=20))
-    assert sessions.revoke_all(alice, reason=RevokedReason.SIGNED_OUT) == 1
+def test_what_had_expired_is_left_alone(phone, alice, clock):
+    clock.shift(timedelta(days=31))
+    assert sessions.revoke_all(alice, reason=RevokedReason.SIGNED_OUT) == 0
+    assert not phone.session.is_revoked
+
+
+@proves("P5", "R6")
+def test_p5_a_session_about_to_be_prolonged_does_not_escape(phone, alice, clock, monkeypatch):
+    load = refreshing.load_refresh_token
+
+    def load_then_end_everywhere(sid, **kwargs):
+        row = load(sid, **kwargs)
+        clock.shift(timedelta(seconds=1))
+        sessions.revoke_all(alice, reason=RevokedReason.SIGNED_OUT)
+        return row
+
+    clock.shift(timedelta(days=1, seconds=-0.5))
+    monkeypatch.setattr(refreshing, "load_refresh_token", load_then_end_everywhere)
+    assert isinstance(sessions.refresh(phone.refresh_token), sessions.Refusal)
+    assert phone.session.is_revoked
 
 
 @proves("P12")

@@ -27,19 +27,24 @@ class RevokeView(TemplateView):
     model_admin: SessionAdmin = None  # type: ignore[assignment]  # given to as_view()
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        # Asked before the look-up too, so that 404 tells nothing to who may not look.
+        if not self.is_allowed(request, None):
+            raise PermissionDenied
         session = self.model_admin.get_object(request, kwargs["object_id"])
         if session is None:
             raise Http404
-        if not (
-            self.model_admin.has_view_permission(request, session)
-            and self.model_admin.has_revoke_permission(request, session)
-        ):
+        if not self.is_allowed(request, session):
             raise PermissionDenied
         self.session: Session = session
         if session.is_over:
             messages.info(request, _("This session is over already."))
             return self.back_to_the_session()
         return super().dispatch(request, *args, **kwargs)
+
+    def is_allowed(self, request: HttpRequest, session: Session | None) -> bool:
+        return self.model_admin.has_view_permission(
+            request, session
+        ) and self.model_admin.has_revoke_permission(request, session)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return {

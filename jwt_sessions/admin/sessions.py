@@ -8,12 +8,14 @@ from django.contrib.auth import get_user_model
 from django.db.models import F
 from django.http import HttpResponseRedirect
 from django.urls import path, reverse
+from django.utils import timezone
 from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from jwt_sessions.admin.revoking import RevokeView
 from jwt_sessions.claims import AMR_PASSWORD
-from jwt_sessions.models import RevokedSession, Session
+from jwt_sessions.models import RevokedReason, RevokedSession, Session
+from jwt_sessions.revocation import why_dead
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -62,7 +64,7 @@ class SessionRecordAdmin(ReadOnlyAdmin):
         ),
         (_("Revocation"), {"fields": ["revoked_at", "revoked_reason", "revoked_by"]}),
     ]
-    search_help_text = _("Search by user name.")
+    search_help_text = _("Search by the name that people sign in with.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
         return super().get_queryset(request).select_related("user", "refresh_token", "revoked_by")
@@ -76,6 +78,10 @@ class SessionRecordAdmin(ReadOnlyAdmin):
             return pgettext("state of a session", "revoked")
         if session.is_expired:
             return pgettext("state of a session", "expired")
+        # What nobody has recorded yet ends a session just the same.
+        reason = why_dead(session, now=timezone.now())
+        if reason is not None:
+            return str(RevokedReason(reason).label)
         return pgettext("state of a session", "live")
 
     @admin.display(description=_("device"))
@@ -131,30 +137,24 @@ class SessionAdmin(SessionRecordAdmin):
         name = "jwt_sessions_session_revoke"
         return [path("<path:object_id>/revoke/", view, name=name), *super().get_urls()]
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        session = self.get_object(request, object_id)
-        context = {
-            **(extra_context or {}),
-            "may_revoke": session is not None
-            and not session.is_over
-            and self.has_revoke_permission(request, session),
-        }
-        return super().change_view(request, object_id, form_url, context)
+        session = context["original"]
+        may_revoke = not session.is_over and self.has_revoke_permission(request, session)
+        context = {**context, "may_revoke": may_revoke}
+        return super().render_change_form(request, context, *args, **kwargs)
 
-    def has_revoke_permission(self, request: HttpRequest, session: Session) -> bool:
-        """Return whether this operator may revoke this session.
+    def has_revoke_permission(self, request: HttpRequest, session: Session | None = None) -> bool:
+        """Return whether this operator may revoke sessions, or this session.
 
         A superuser's session is for superusers to end: it could be the one that stops an intruder.
         """
         if not request.user.has_perm("jwt_sessions.revoke_session"):
             return False
-        return request.user.is_superuser or not getattr(session.user, "is_superuser", False)
+        if session is None or request.user.is_superuser:
+            return True
+        return not getattr(session.user, "is_superuser", False)
 
     def log_revocation(self, request: HttpRequest, session: Session) -> None:
         """Put on record who revoked what."""
@@ -178,7 +178,8 @@ class RevokedSessionAdmin(SessionRecordAdmin):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show the history of the session itself: it is the same row."""
-        return HttpResponseRedirect(
-            reverse(f"{self.admin_site.name}:jwt_sessions_session_history", args=[object_id])
-        )
+        """Show the history of the session itself, to who may see it: it is the same row."""
+        if not request.user.has_perm("jwt_sessions.view_session"):
+            return super().history_view(request, object_id, extra_context)
+        address = f"{self.admin_site.name}:jwt_sessions_session_history"
+        return HttpResponseRedirect(reverse(address, args=[object_id]))

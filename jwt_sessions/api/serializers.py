@@ -43,11 +43,11 @@ class TokenPairSerializer(serializers.Serializer[Any]):
 
 
 class RefreshSerializer(serializers.Serializer[Any]):
-    refresh = serializers.CharField(write_only=True)
+    refresh = serializers.CharField(write_only=True, trim_whitespace=False)
 
 
 class VerifySerializer(serializers.Serializer[Any]):
-    token = serializers.CharField(write_only=True)
+    token = serializers.CharField(write_only=True, trim_whitespace=False)
 
 
 class RenameSerializer(serializers.Serializer[Any]):

@@ -35,7 +35,9 @@ class NewestFirstPagination(CursorPagination):
     def decode_cursor(self, request: Request) -> Cursor | None:
         """Return the cursor; one whose position is no session id is not found."""
         cursor = super().decode_cursor(request)
-        if cursor is not None and cursor.position and parse_uuid(str(cursor.position)) is None:
+        if cursor is None or cursor.position is None:
+            return cursor
+        if parse_uuid(str(cursor.position)) is None:
             raise NotFound(self.invalid_cursor_message)
         return cursor
 

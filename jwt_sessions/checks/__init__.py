@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Rule = Callable[[], Iterator[CheckMessage]]
 
 RULES: Final[tuple[Rule, ...]] = (
-    values.settings_are_dicts,
+    values.setting_is_a_dict,
     values.names_are_known,
     values.durations_are_timedeltas,
     values.values_have_their_types,
@@ -28,6 +28,7 @@ RULES: Final[tuple[Rule, ...]] = (
     values.issuer_is_set,
     values.keys_can_serve,
     values.claims_keep_their_meaning,
+    values.claims_have_names_of_their_own,
     values.lifetimes_are_in_order,
     values.rotation_is_on,
     simplejwt.rotation_is_chosen,
@@ -36,6 +37,7 @@ RULES: Final[tuple[Rule, ...]] = (
     project.user_id_field_names_one_person,
     project.user_authentication_rule_can_be_called,
     project.sessions_live_beside_users,
+    project.times_have_zones,
 )
 DEPLOY_RULES: Final[tuple[Rule, ...]] = (values.signing_key_is_set,)
 

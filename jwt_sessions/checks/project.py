@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error
@@ -22,13 +22,15 @@ def user_id_field_names_one_person() -> Iterator[CheckMessage]:
         return
     model = get_user_model()
     try:
-        unique = getattr(model._meta.get_field(name), "unique", False)
+        field: Any = model._meta.get_field(name)
     except FieldDoesNotExist:
-        unique = False
-    if not unique:
+        field = None
+    if not getattr(field, "unique", False) or field.null or field.blank:
         yield Error(
-            f"USER_ID_FIELD is {name!r}, which is no unique field of {model._meta.label}.",
-            hint="Name a unique field, or leave it out for the primary key.",
+            f"USER_ID_FIELD is {name!r}, which is no unique field of {model._meta.label} that is "
+            "always filled.",
+            hint="Name a field that is unique and neither null nor blank, or leave it out for the "
+            "primary key.",
             id="jwt_sessions.E008",
         )
 
@@ -45,6 +47,16 @@ def user_authentication_rule_can_be_called() -> Iterator[CheckMessage]:
             "be imported or called.",
             hint="Write the dotted path of a function that takes a user and returns a bool.",
             id="jwt_sessions.E009",
+        )
+
+
+def times_have_zones() -> Iterator[CheckMessage]:
+    if not conf.has_time_zones:
+        yield Error(
+            "USE_TZ is False: when clocks are set back, an hour happens twice, and an old refresh "
+            "token could pass for a new one.",
+            hint="Set USE_TZ = True, Django's default.",
+            id="jwt_sessions.E014",
         )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's name
 from rest_framework.settings import api_settings as rest_framework_settings
+from rest_framework_simplejwt.settings import DEFAULTS
 
 from jwt_sessions.conf import TAKEN_FROM_SIMPLE_JWT, conf
 
@@ -41,7 +42,7 @@ def rotation_is_chosen() -> Iterator[CheckMessage]:
 
 def nothing_else_is_asked() -> Iterator[CheckMessage]:
     for name, value in conf.simple_jwt.items():
-        if not value or name in TAKEN_FROM_SIMPLE_JWT:
+        if not value or name in TAKEN_FROM_SIMPLE_JWT or _is_default(name, value):
             continue
         if name in IGNORED_FROM_SIMPLE_JWT:
             yield Warning(
@@ -55,6 +56,10 @@ def nothing_else_is_asked() -> Iterator[CheckMessage]:
             )
 
 
+def _is_default(name: str, value: Any) -> bool:
+    return bool((tuple(value) if isinstance(value, list) else value) == DEFAULTS.get(name))
+
+
 def _what_instead(name: str) -> str | None:
     if name.startswith("SLIDING_"):
         return "Sliding tokens cannot be revoked; use access and refresh tokens, and remove it."
@@ -66,9 +71,9 @@ def _what_instead(name: str) -> str | None:
 def its_class_authenticates_nobody() -> Iterator[CheckMessage]:
     classes: Any = rest_framework_settings.DEFAULT_AUTHENTICATION_CLASSES or ()
     for cls in classes:
-        if cls.__module__ == SIMPLE_JWT_AUTHENTICATION:
+        if any(base.__module__ == SIMPLE_JWT_AUTHENTICATION for base in cls.__mro__):
             yield Error(
-                f"DEFAULT_AUTHENTICATION_CLASSES has simplejwt's {cls.__name__}, which does not "
+                f"DEFAULT_AUTHENTICATION_CLASSES has {cls.__name__} of simplejwt's, which does not "
                 "ask whether a session was revoked.",
                 hint="Put jwt_sessions.authentication.JWTSessionAuthentication in its place.",
                 id="jwt_sessions.E012",

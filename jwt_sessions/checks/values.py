@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's name
+from django.utils.encoding import force_bytes
 
 from jwt_sessions.conf import conf
 from jwt_sessions.keys import BadKey, get_keyring
@@ -23,27 +24,30 @@ DURATIONS: Final = (
     "LEEWAY",
 )
 MAY_BE_ZERO: Final = {"REFRESH_GRACE_PERIOD", "LEEWAY"}
-# Longer is a slip, and would lead beyond what a date can hold.
+# Longer is a slip: it would lead beyond what a date can hold, or switch off what it should soften.
 LONGEST: Final = timedelta(days=36_500)
+LONGEST_SOFTENING: Final = timedelta(minutes=5)
 BOOLEANS: Final = ("ROTATE_REFRESH_TOKENS", "CHECK_USER_IS_ACTIVE")
 TEXTS: Final = ("ALGORITHM", "USER_ID_FIELD", "USER_ID_CLAIM")
 TEXTS_OR_NONE: Final = ("ISSUER", "JTI_CLAIM", "TOKEN_TYPE_CLAIM")
 LISTS_OF_TEXTS: Final = ("AUDIENCE", "AUTH_HEADER_TYPES")
 
-# Claims with a meaning of their own, and the one of simplejwt's three that may repeat each.
-RESERVED_CLAIMS: Final = dict.fromkeys(
-    ("iss", "aud", "exp", "iat", "nbf", "sid", "auth_time", "amr", "acr", "cnf", "generation")
-) | {"sub": "USER_ID_CLAIM", "jti": "JTI_CLAIM"}
+RESERVED_CLAIMS: Final = {
+    *("iss", "aud", "sub", "exp", "iat", "nbf", "jti"),
+    *("sid", "auth_time", "amr", "acr", "cnf", "generation"),
+}
+# simplejwt's three names, and the claim that each of them repeats and so may be.
+NAMED_CLAIMS: Final = {"USER_ID_CLAIM": "sub", "JTI_CLAIM": "jti", "TOKEN_TYPE_CLAIM": None}
 
 
-def settings_are_dicts() -> Iterator[CheckMessage]:
-    for name in ("JWT_SESSIONS", "SIMPLE_JWT"):
-        if conf.as_dict(name) is None:
-            yield Error(
-                f"{name} is not a dict.",
-                hint=f"Write {name} = {{...}}, or leave it out.",
-                id="jwt_sessions.E013",
-            )
+def setting_is_a_dict() -> Iterator[CheckMessage]:
+    # Of a SIMPLE_JWT that is none, simplejwt complains itself.
+    if conf.as_dict("JWT_SESSIONS") is None:
+        yield Error(
+            "JWT_SESSIONS is not a dict.",
+            hint='Write JWT_SESSIONS = {"ISSUER": "https://example.com"}.',
+            id="jwt_sessions.E013",
+        )
 
 
 def names_are_known() -> Iterator[CheckMessage]:
@@ -58,12 +62,14 @@ def durations_are_timedeltas() -> Iterator[CheckMessage]:
     for name in DURATIONS:
         value = conf.get(name, timedelta(minutes=1))
         least = timedelta(0) if name in MAY_BE_ZERO else timedelta(seconds=1)
+        most = LONGEST_SOFTENING if name in MAY_BE_ZERO else LONGEST
         if name == "LEEWAY" and name not in conf.jwt_sessions and type(value) in {int, float}:
-            value = conf.LEEWAY  # simplejwt takes seconds
-        if not (isinstance(value, timedelta) and least <= value <= LONGEST):
+            # simplejwt takes seconds; what is no number of seconds is put beyond the limit.
+            value = timedelta(seconds=value) if 0 <= value <= most.seconds else 2 * most
+        if not (isinstance(value, timedelta) and least <= value <= most):
             yield Error(
-                f"{name} is {value!r}, not a duration that can serve.",
-                hint=f"Write a datetime.timedelta from {least.seconds} s to {LONGEST.days} days.",
+                f"{name} is {conf.get(name)!r}, not a duration that can serve.",
+                hint=f"Write a datetime.timedelta from {least} to {most}.",
                 id="jwt_sessions.E002",
             )
 
@@ -124,16 +130,24 @@ def keys_can_serve() -> Iterator[CheckMessage]:
 
 
 def claims_keep_their_meaning() -> Iterator[CheckMessage]:
-    names = ("USER_ID_CLAIM", "JTI_CLAIM", "TOKEN_TYPE_CLAIM")
-    claims = {name: claim for name in names if isinstance(claim := getattr(conf, name), str)}
-    for name, claim in claims.items():
-        is_shared = list(claims.values()).count(claim) > 1
-        if is_shared or RESERVED_CLAIMS.get(claim, name) != name:
+    for name, repeated in NAMED_CLAIMS.items():
+        claim = getattr(conf, name)
+        if claim != repeated and claim in RESERVED_CLAIMS:
             yield Error(
                 f"{name} is {claim!r}, a claim that has another meaning.",
-                hint="Give USER_ID_CLAIM, JTI_CLAIM and TOKEN_TYPE_CLAIM names of their own.",
+                hint="Give it a name that no other claim has.",
                 id="jwt_sessions.E010",
             )
+
+
+def claims_have_names_of_their_own() -> Iterator[CheckMessage]:
+    named = [claim for name in NAMED_CLAIMS if (claim := getattr(conf, name)) is not None]
+    if len(named) != len(set(named)):
+        yield Error(
+            "Two of USER_ID_CLAIM, JTI_CLAIM and TOKEN_TYPE_CLAIM are the same claim.",
+            hint="Give each of them a name of its own.",
+            id="jwt_sessions.E015",
+        )
 
 
 def lifetimes_are_in_order() -> Iterator[CheckMessage]:
@@ -166,7 +180,7 @@ def signing_key_is_set() -> Iterator[CheckMessage]:
             "before people sign in: tokens of the derived key end with the change.",
             id="jwt_sessions.W004",
         )
-    elif conf.SIGNING_KEY in conf.secret_keys:
+    elif force_bytes(conf.SIGNING_KEY) in map(force_bytes, conf.secret_keys):
         yield Warning(
             "SIGNING_KEY is SECRET_KEY itself: what leaks one leaks the other.",
             hint="Make a key of its own, or leave SIGNING_KEY out to have one derived.",

@@ -1,9 +1,10 @@
-"""Reading from the database that is written to."""
+"""How rows are read: from the database that is written to, and only with a user who is there."""
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
+from django.contrib.auth import get_user_model
 from django.db import models, router
 
 M = TypeVar("M", bound=models.Model)
@@ -18,3 +19,13 @@ class PrimaryQuerySet(models.QuerySet[M]):
         chosen: str | None = self._db  # type: ignore[attr-defined]  # not in the stubs
         hints: dict[str, Any] = self._hints  # type: ignore[attr-defined]  # not in the stubs
         return chosen or router.db_for_write(self.model, **hints)
+
+    def with_user(self, path: str) -> Self:
+        """Load the user at `path` along.
+
+        Where the user model's default manager hides people (deleted softly, say), so do we, as
+        Django's own backend does.
+        """
+        rows = self.select_related(path)
+        users = get_user_model()._default_manager.all()
+        return rows.filter(**{f"{path}__in": users}) if users.query.where else rows

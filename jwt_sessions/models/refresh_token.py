@@ -36,4 +36,4 @@ class RefreshToken(models.Model):
         default_permissions = ()
 
     def __str__(self) -> str:
-        return f"{self.pk}, generation {self.generation}"
+        return f"{self.pk}/{self.generation}"

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext, pgettext_lazy
@@ -21,13 +21,20 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
 
 
+NOT_SAVED = "A stored session is not saved; jwt_sessions.sessions has functions for it."
+
+
 class SessionQuerySet(PrimaryQuerySet["Session"]):
     def live(self, now: datetime | None = None) -> Self:
         """Sessions that are neither revoked nor expired, by time or by lying unused."""
         now = now or timezone.now()
         in_use = RefreshToken.objects.filter(pk=OuterRef("pk"), idle_expires_at__gt=now)
         # EXISTS, not a join: an UPDATE of these rows then checks revoked_at on the row it locks.
-        return self.filter(Q(revoked_at=None, expires_at__gt=now), Exists(in_use))
+        return self.unexpired(now).filter(Exists(in_use), revoked_at=None)
+
+    def unexpired(self, now: datetime | None = None) -> Self:
+        """Sessions whose absolute end, which never moves, is still to come."""
+        return self.filter(expires_at__gt=now or timezone.now())
 
     def revoked(self) -> Self:
         """Sessions that somebody or something ended before their time."""
@@ -38,6 +45,10 @@ class SessionQuerySet(PrimaryQuerySet["Session"]):
         return self.filter(revoked_at=None).update(
             revoked_at=timezone.now(), revoked_reason=reason, revoked_by=by
         )
+
+    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse: stale instances would be written back."""
+        raise TypeError(NOT_SAVED)
 
     def update_unrevoked(self, **values: Any) -> int:
         """Change rows that are not revoked, in one UPDATE; return how many that were."""
@@ -66,9 +77,10 @@ class RevokedReason(models.TextChoices):
 class Session(models.Model):
     """One sign-in on one device, from login to revocation or expiry.
 
-    Written at login, at step-up and at revocation only, so it is cheap to read on every request.
-    After its INSERT a row changes only by ``QuerySet.update()`` that asks for ``revoked_at IS
-    NULL``: a stale instance that is saved would bring a revoked session back to life.
+    Hardly ever written after login, so it is cheap to read on every request. A stored row changes
+    only by ``QuerySet.update()`` that asks for ``revoked_at IS NULL``: a stale instance that is
+    saved would bring a revoked session back to life. (Blanking a deleted user's rows is the one
+    exception, and it leaves the revocation alone.)
     """
 
     id = models.UUIDField(_("session id"), primary_key=True, default=uuid7, editable=False)
@@ -135,7 +147,7 @@ class Session(models.Model):
     def save(self, **kwargs: Any) -> None:
         """Insert the session; a stored one raises ``TypeError``."""
         if not self._state.adding:
-            _refuse_to_save()
+            raise TypeError(NOT_SAVED)
         super().save(**{**kwargs, "force_insert": True})
 
     @property
@@ -167,20 +179,16 @@ class Session(models.Model):
         return self.is_revoked or self.is_expired
 
 
-def _refuse_to_save() -> NoReturn:
-    raise TypeError("A stored session is not saved; jwt_sessions.sessions has functions for it.")
-
-
-class RevokedSessionManager(models.Manager["RevokedSession"]):
-    def get_queryset(self) -> models.QuerySet[RevokedSession]:
-        sessions = cast("models.QuerySet[RevokedSession]", SessionQuerySet(self.model))
-        return sessions.exclude(revoked_at=None)
+class RevokedSessionManager(models.Manager.from_queryset(SessionQuerySet)):  # type: ignore[misc]  # made at run time
+    def get_queryset(self) -> SessionQuerySet:
+        sessions: SessionQuerySet = super().get_queryset()
+        return sessions.revoked()
 
 
 class RevokedSession(Session):
     """The sessions that were revoked: a view of ``Session``, not a second truth."""
 
-    objects = RevokedSessionManager()  # type: ignore[assignment,misc]  # a narrower set
+    objects = RevokedSessionManager()  # type: ignore[misc]  # a narrower set
 
     class Meta:
         proxy = True

@@ -16,7 +16,7 @@ def rename(sid: UUID, *, user: AbstractBaseUser, device_name: str) -> Session | 
     """Give the device of a live session of `user` another name; None if there is none."""
     mine = Session.objects.filter(pk=sid, user_id=user.pk)
     name = clients.clean_text(device_name, clients.NAME_LENGTH)
-    if not mine.live().update_unrevoked(device_name=name):
+    if not mine.live().update(device_name=name):
         return None
     return mine.select_related("refresh_token").first()
 
@@ -27,11 +27,12 @@ def rebind(session: Session, user: AbstractBaseUser) -> bool:
     Call it between ``user.set_password()`` and ``user.save()``, in one transaction with the save:
     all other sessions of the user end at the save, and this one carries on.
     """
-    session.auth_hash = next(auth_hashes(user))
-    changed = Session.objects.filter(pk=session.pk, user_id=user.pk).update_unrevoked(
-        auth_hash=session.auth_hash
-    )
-    return bool(changed)
+    auth_hash = next(auth_hashes(user))
+    theirs = Session.objects.filter(pk=session.pk, user_id=user.pk)
+    if not theirs.update_unrevoked(auth_hash=auth_hash):
+        return False
+    session.auth_hash = auth_hash
+    return True
 
 
 def rebind_upgraded(user: AbstractBaseUser, before: AbstractBaseUser) -> int:

@@ -61,10 +61,7 @@ def refresh(text: str, *, request: HttpRequest | None = None) -> TokenPair | Ref
     now = timezone.now()
     outcome = _judge(load_refresh_token(token.sid), token, now, request)
     if outcome is None:
-        # Somebody was faster. Read the row as it is now: a plain read may repeat the old one.
-        with transaction.atomic(using=session_alias()):
-            outcome = _judge(load_refresh_token(token.sid, lock=True), token, now, request)
-    outcome = outcome or Refusal("contended")
+        outcome = _judge_anew(token, now, request) or Refusal("contended")
     if isinstance(outcome, Refusal):
         logger.debug("refresh of session %s refused: %s", token.sid, outcome.reason)
     return outcome
@@ -72,12 +69,27 @@ def refresh(text: str, *, request: HttpRequest | None = None) -> TokenPair | Ref
 
 def load_refresh_token(sid: UUID, *, lock: bool = False) -> RefreshToken | None:
     """Return the newest refresh token of a session, with the session and its user."""
-    rows = RefreshToken.objects.select_related("session__user").filter(pk=sid)
+    rows = RefreshToken.objects.with_user("session__user")
     if lock:
         # PostgreSQL cannot lock the nullable side of a join; MariaDB has no OF and locks them all.
         has_of = connections[rows.db].features.has_select_for_update_of
         rows = rows.select_for_update(of=("self",) if has_of else ())
-    return rows.first()
+    try:
+        return rows.get(pk=sid)
+    except RefreshToken.DoesNotExist:
+        return None
+
+
+def _judge_anew(
+    token: SessionRefreshToken, now: datetime, request: HttpRequest | None
+) -> TokenPair | Refusal | None:
+    """Judge by the row as it is now: somebody was faster, and a plain read may repeat the old."""
+    if not connections[session_alias()].features.has_select_for_update:
+        # SQLite: a read of its own sees what is committed, and a transaction that reads before it
+        # writes could not wait for its turn.
+        return _judge(load_refresh_token(token.sid), token, now, request)
+    with transaction.atomic(using=session_alias()):
+        return _judge(load_refresh_token(token.sid, lock=True), token, now, request)
 
 
 def _judge(
@@ -134,13 +146,15 @@ def _rotate(row: RefreshToken, now: datetime, request: HttpRequest | None) -> To
         changes["idle_expires_at"] = idle_end(row.session, now)
     unrevoked = Session.objects.filter(pk=row.pk, revoked_at=None)
     as_read = RefreshToken.objects.filter(Exists(unrevoked), pk=row.pk, generation=row.generation)
-    if not as_read.update(**changes):
-        return None
     for name, value in changes.items():
         setattr(row, name, value)
+    # Minted first: a key that cannot sign must not cost the client the token it has.
+    pair = mint_pair(row.session, now=now)
+    if not as_read.update(**changes):
+        return None
     _follow_rotated_secret(row.session)
     announce(signals.session_refreshed, session=row.session, request=request)
-    return mint_pair(row.session, now=now)
+    return pair
 
 
 def _follow_rotated_secret(session: Session) -> None:

@@ -43,8 +43,12 @@ def revoke_all(
     by: AbstractBaseUser | None = None,
     request: HttpRequest | None = None,
 ) -> int:
-    """Revoke all live sessions of `user`, or all but `keep`; return how many. One query."""
-    concerned = Session.objects.filter(user_id=user.pk).live()
+    """Revoke all sessions of `user` that have not ended, or all but `keep`; return how many.
+
+    One query. Those that lay unused for too long are among them: a refresh under way may be just
+    about to prolong them.
+    """
+    concerned = Session.objects.filter(user_id=user.pk).unexpired()
     if keep is not None:
         concerned = concerned.exclude(pk=keep)
     return _revoke(concerned, user=user, reason=reason, by=by, request=request)
@@ -53,7 +57,9 @@ def revoke_all(
 def revoke_unbound(user: AbstractBaseUser) -> int:
     """Revoke the sessions of `user` that began with another password; return how many."""
     unbound = (
-        Session.objects.filter(user_id=user.pk).live().exclude(auth_hash__in=[*auth_hashes(user)])
+        Session.objects.filter(user_id=user.pk)
+        .unexpired()
+        .exclude(auth_hash__in=[*auth_hashes(user)])
     )
     return _revoke(unbound, user=user, reason=RevokedReason.PASSWORD_CHANGED)
 

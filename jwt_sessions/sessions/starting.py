@@ -60,6 +60,8 @@ def start(
             idle_expires_at=idle_end(session, now),
             address=client.address,
         )
-        announce(user_logged_in, sender=type(user), user=user, request=request)
+        pair = mint_pair(session, now=now)
+        # Not type(user): that of request.user is a lazy wrapper.
+        announce(user_logged_in, sender=user.__class__, user=user, request=request)
         announce(signals.session_started, session=session, request=request)
-    return mint_pair(session, now=now)
+    return pair

@@ -98,8 +98,11 @@ class Command(BaseCommand):
         Session.objects.filter(pk=session.pk).update_unrevoked(
             created_at=started_at, auth_time=started_at, expires_at=session.expires_at - age
         )
+        last_seen_at = max(started_at + age / 2, timezone.now() - timedelta(hours=20))
         RefreshToken.objects.filter(pk=session.pk).update(
-            generation=number, last_seen_at=started_at + age / 2
+            generation=number,
+            last_seen_at=last_seen_at,
+            idle_expires_at=last_seen_at + timedelta(days=1),
         )
         if number % 3 == 1:
             reason = ENDINGS[number // 3 % len(ENDINGS)]
