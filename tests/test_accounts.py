@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import transaction
+from django.utils import timezone
 
 from jwt_sessions import accounts, sessions
 from jwt_sessions.models import RevokedReason, Session
 from tests.people import Device, credentials, make_user
+from tests.user_models.models import Customer, PeopleNotHidden
 
 proves = pytest.mark.proves
 
@@ -50,7 +52,10 @@ def test_the_session_that_changed_the_password_carries_on(phone, laptop, alice):
 
 def test_a_revoked_session_cannot_be_rebound(phone, alice):
     sessions.revoke(phone.session.pk, reason=RevokedReason.SIGNED_OUT)
-    assert not sessions.rebind(phone.session, alice)
+    session, alice.password = phone.session, "another"
+    before = session.auth_hash
+    assert not sessions.rebind(session, alice)
+    assert session.auth_hash == before
 
 
 def test_another_users_session_cannot_be_rebound(phone, bob):
@@ -143,6 +148,50 @@ def test_inactive_users_are_let_in_where_the_project_says_so(alice, settings, se
     assert Device().sign_in(alice).status_code == 200
 
 
+def test_a_rule_that_looks_at_another_field_is_recorded_by_the_save(phone, alice, set_jwt):
+    set_jwt(USER_AUTHENTICATION_RULE="tests.test_accounts.nobody_on_staff")
+    alice.is_staff = True
+    alice.save(update_fields=["is_staff"])
+    assert phone.session.revoked_reason == RevokedReason.USER_DEACTIVATED
+
+
+def nobody_on_staff(user):
+    return not user.is_staff
+
+
+@proves("V2", "R9")
+def test_people_whom_the_user_models_manager_hides_are_out(phone, alice, monkeypatch):
+    manager = PeopleNotHidden()
+    manager.model, manager.name = type(alice), "objects"
+    monkeypatch.setattr(type(alice)._meta, "default_manager", manager)
+    assert phone.call_protected().status_code == 200
+    assert phone.refresh().status_code == 200
+    type(alice)._base_manager.update(last_login=timezone.now())
+    assert phone.call_protected().status_code == 401
+    assert phone.refresh().status_code == 401
+
+
+class TestChildOfTheUserModel:
+    @pytest.fixture
+    def customer(self, alice):
+        """Alice as a customer: a row in a table of its own, on top of her account."""
+        Customer(**{Customer._meta.pk.name: alice}, city="Ghent").save_base(raw=True)
+        return Customer.objects.get()
+
+    def test_a_password_changed_on_the_child_is_a_changed_password(self, phone, customer):
+        customer.set_password("another")
+        customer.save()
+        assert phone.session.revoked_reason == RevokedReason.PASSWORD_CHANGED
+
+    def test_a_deleted_child_whose_user_stays_ends_nothing(self, phone, customer):
+        customer.delete(keep_parents=True)
+        assert phone.call_protected().status_code == 200
+
+    def test_a_child_deleted_with_its_user_ends_everything(self, phone, customer):
+        customer.delete()
+        assert phone.session.revoked_reason == RevokedReason.USER_DELETED
+
+
 class TestUpgradedHash:
     @pytest.fixture(autouse=True)
     def release(self, settings, db):
@@ -161,6 +210,22 @@ class TestUpgradedHash:
         assert type(self.carol).objects.get().password != before
         assert [device.call_protected().status_code for device in (self.old, new)] == [200, 200]
         assert self.old.refresh().status_code == 200
+
+    @proves("P13")
+    def test_p13_two_sign_ins_that_upgrade_at_once_end_no_session(self, monkeypatch):
+        verify, faster, slower = accounts.verify_password, Device(), Device()
+
+        def verify_while_the_faster_signs_in(*arguments):
+            monkeypatch.setattr(accounts, "verify_password", verify)
+            answer = verify(*arguments)
+            faster.sign_in(self.carol)
+            return answer
+
+        monkeypatch.setattr(accounts, "verify_password", verify_while_the_faster_signs_in)
+        slower.sign_in(self.carol)
+        devices = (self.old, faster, slower)
+        assert [device.call_protected().status_code for device in devices] == [200] * 3
+        assert [device.refresh().status_code for device in devices] == [200] * 3
 
     @proves("P13")
     def test_a_session_of_an_older_password_is_not_rebound_by_an_upgrade(self):

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 from django.core import checks
+from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.settings import DEFAULTS
 
 pytestmark = pytest.mark.proves("P11", "R10")
 
@@ -43,6 +45,12 @@ def test_p11_a_duration_is_a_timedelta(set_jwt, name, value):
 def test_some_durations_may_be_zero(set_jwt, name):
     set_jwt(**{name: timedelta(0)})
     assert problems() == {}
+
+
+@pytest.mark.parametrize("name", ["REFRESH_GRACE_PERIOD", "LEEWAY"])
+def test_p11_what_softens_a_rule_does_so_for_minutes(set_jwt, name):
+    set_jwt(**{name: timedelta(minutes=6)})
+    assert "jwt_sessions.E002" in problems()
 
 
 def test_p11_a_lifetime_may_not_be_zero(set_jwt):
@@ -179,6 +187,35 @@ def test_p11_simplejwts_class_would_let_revoked_sessions_in(settings):
         ]
     }
     assert "does not ask" in problems()["jwt_sessions.E012"].msg
+
+
+def test_p11_a_subclass_of_simplejwts_class_would_too(settings):
+    settings.REST_FRAMEWORK = {
+        "DEFAULT_AUTHENTICATION_CLASSES": ["tests.test_checks.OurOwnJWTAuthentication"]
+    }
+    assert "OurOwnJWTAuthentication" in problems()["jwt_sessions.E012"].msg
+
+
+class OurOwnJWTAuthentication(JWTAuthentication):
+    """What projects write."""
+
+
+def test_p11_times_have_zones(settings):
+    settings.USE_TZ = False
+    assert "USE_TZ" in problems()["jwt_sessions.E014"].msg
+
+
+def test_simplejwts_own_defaults_written_out_are_no_matter(settings):
+    settings.SIMPLE_JWT = {**DEFAULTS, "ROTATE_REFRESH_TOKENS": True}
+    settings.SIMPLE_JWT["AUTH_TOKEN_CLASSES"] = list(DEFAULTS["AUTH_TOKEN_CLASSES"])
+    del settings.SIMPLE_JWT["USER_ID_FIELD"]
+    assert problems() == {}
+
+
+@pytest.mark.parametrize("seconds", [301, -1, float("nan"), float("inf")])
+def test_p11_simplejwts_leeway_has_its_limits(settings, seconds):
+    settings.SIMPLE_JWT = {"LEEWAY": seconds, "ROTATE_REFRESH_TOKENS": True}
+    assert "jwt_sessions.E002" in problems()
 
 
 def test_lifetimes_that_cut_each_other_short_are_a_warning(set_jwt):

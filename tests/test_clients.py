@@ -99,6 +99,7 @@ def test_browser_and_platform_are_read_from_the_user_agent(rf, agent, browser, p
         ("می\u200cخواهم", "می\u200cخواهم"),
         ("line\u2028line", "line line"),
         ("x" * 200, "x" * 100),
+        ("\u200d\u200c", ""),
     ],
 )
 def test_a3_text_from_outside_is_cut_and_cleaned(text, expected):

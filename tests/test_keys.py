@@ -112,6 +112,16 @@ def test_s5_a_public_key_never_works_as_a_secret(alice, set_jwt, algorithm):
         ({"SIGNING_KEY": SECRET, "ALGORITHM": "none"}, "known are"),
         ({"SIGNING_KEY": SECRET, "ALGORITHM": "hs256"}, "known are"),
         ({"SIGNING_KEY": SECRET, "ALGORITHM": "ES521"}, "known are"),
+        ({"SIGNING_KEY": bytearray(64)}, "neither text nor bytes"),
+        ({"SIGNING_KEY": [SECRET]}, "neither text nor bytes"),
+        (
+            {
+                "SIGNING_KEY": private_pem(PRIVATE_KEYS["RS256"]),
+                "VERIFYING_KEY": private_pem(PRIVATE_KEYS["RS256"]),
+                "ALGORITHM": "RS256",
+            },
+            "no RS256 key",
+        ),
         ({"SIGNING_KEY": SECRET, "ALGORITHM": "RS256"}, "no RS256 key"),
         ({"SIGNING_KEY": public_pem(PRIVATE_KEYS["RS256"])}, "no HS256 key"),
         (
@@ -139,7 +149,14 @@ def test_a_key_that_cannot_serve_is_refused_without_being_quoted(set_jwt, values
     set_jwt(**values)
     with pytest.raises(BadKey, match=complaint) as error:
         get_keyring()
-    assert values["SIGNING_KEY"] not in str(error.value)
+    assert str(values["SIGNING_KEY"]) not in str(error.value)
+
+
+@proves("P11")
+def test_an_empty_key_is_no_wish_for_a_derived_one(set_jwt):
+    set_jwt(SIGNING_KEY="")
+    with pytest.raises(BadKey, match=r"no HS256 key|0 bytes"):
+        get_keyring()
 
 
 @proves("P11")

@@ -21,6 +21,8 @@ def test_a_stored_session_is_not_saved(phone):
         stale.save()
     with pytest.raises(TypeError, match="not saved"):
         Session.objects.get().save(update_fields=["device_name"])
+    with pytest.raises(TypeError, match="not saved"):
+        Session.objects.bulk_update([stale], ["revoked_at"])
     assert phone.session.is_revoked
 
 

@@ -6,10 +6,12 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.signals import user_logged_in, user_login_failed
+from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 
 from jwt_sessions import sessions
-from jwt_sessions.models import SessionKind
+from jwt_sessions.models import Session, SessionKind
 from jwt_sessions.signals import session_refreshed, session_started
 from tests.people import Device, claims_of, credentials
 
@@ -81,6 +83,28 @@ def test_sign_in_sends_djangos_signal_and_ours_with_the_request(alice, heard, co
     assert logged_in[0]["request"].path == started[0]["request"].path == "/api/auth/token/"
     alice.refresh_from_db()
     assert alice.last_login == timezone.now()
+
+
+def test_a_sign_in_that_cannot_be_answered_leaves_nothing_behind(alice, set_jwt):
+    set_jwt(ISSUER=None)
+    with pytest.raises(ImproperlyConfigured):
+        sessions.start(alice)
+    assert not Session.objects.exists()
+
+
+def test_receivers_of_one_user_model_hear_of_lazy_users_too(alice, committed):
+    senders = []
+
+    def hear(sender, **facts):
+        senders.append(sender)
+
+    user_logged_in.connect(hear, sender=type(alice))
+    try:
+        with committed():
+            sessions.start(SimpleLazyObject(lambda: alice))
+    finally:
+        user_logged_in.disconnect(hear, sender=type(alice))
+    assert senders == [type(alice)]
 
 
 def test_nothing_is_announced_before_the_commit(alice, heard):

@@ -248,6 +248,12 @@ def test_the_reason_is_logged_at_debug_without_the_token(pair, caplog):
     assert caplog.messages == ["access token refused: wrong_typ"]
 
 
+def test_what_a_token_inherits_from_simplejwt_works(pair):
+    token = parse_access_token(pair.access)
+    token.check_exp()
+    token.verify_token_type()
+
+
 def test_an_access_token_is_short(pair):
     assert len(pair.access) < 700
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import uuid
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import (
     AbstractBaseUser,
     AbstractUser,
@@ -39,3 +40,16 @@ class EmailUser(AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         swappable = "AUTH_USER_MODEL"
+
+
+class Customer(get_user_model()):
+    """A child of whichever user model this run is about, with a table of its own."""
+
+    city = models.CharField(max_length=50, blank=True)
+
+
+class PeopleNotHidden(models.Manager):
+    """What projects write that delete softly."""
+
+    def get_queryset(self):
+        return super().get_queryset().filter(last_login=None)
