@@ -8,7 +8,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from jwt_sessions import accounts, sessions
-from jwt_sessions.models import RevokedReason, Session
+from jwt_sessions.models import RevokedReason, SecurityEvent, Session
+from jwt_sessions.revocation import auth_hashes
 from tests.people import Device, credentials, make_user
 from tests.user_models.models import Customer, PeopleNotHidden
 
@@ -26,12 +27,23 @@ class WeakerHasher(PBKDF2PasswordHasher):
 
 
 @proves("V1")
-def test_a_changed_password_ends_all_sessions_at_once(phone, laptop, alice):
+def test_a_changed_password_ends_all_sessions_at_once(phone, laptop, alice, bob):
+    bobs = Device()
+    bobs.sign_in(bob)
     alice.set_password("another")
     alice.save()
     assert phone.call_protected().status_code == 401
     assert laptop.refresh().status_code == 401
     assert phone.session.revoked_reason == RevokedReason.PASSWORD_CHANGED
+    assert bobs.call_protected().status_code == 200
+
+
+@proves("P13")
+def test_a_save_ends_no_session_bound_by_a_fallback_of_secret_key(phone, alice, settings):
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "the next secret key, long enough as well to please the checks"
+    alice.save()
+    assert phone.call_protected().status_code == 200
 
 
 @proves("V1")
@@ -105,8 +117,13 @@ def test_reactivation_revives_no_session(phone, alice):
 
 
 @proves("V2")
-def test_a_deleted_users_sessions_end_and_forget_them(phone, alice):
+def test_a_deleted_users_sessions_end_and_forget_them(phone, alice, bob):
+    bobs = Device()
+    bobs.sign_in(bob, device_name="Bob's phone")
+    bobs_event = SecurityEvent.objects.create(kind="x", user=bob, facts={"bob": 1})
+    event = SecurityEvent.objects.create(kind="x", user=alice, facts={"a": 1}, address="::1")
     sid = phone.sid
+    Session.objects.filter(pk=sid).update(data={"a": 1}, device_name="Alice's phone")
     alice.delete()
     assert phone.call_protected().status_code == 401
     assert phone.refresh().status_code == 401
@@ -114,6 +131,12 @@ def test_a_deleted_users_sessions_end_and_forget_them(phone, alice):
     assert (session.user, session.revoked_reason) == (None, RevokedReason.USER_DELETED)
     assert (session.device, session.user_agent, session.address) == ("", "", None)
     assert (session.address_key, session.refresh_token.address) == ("", None)
+    assert (session.device_name, session.data, session.auth_hash) == ("", {}, "")
+    event.refresh_from_db()
+    bobs_event.refresh_from_db()
+    assert (event.facts, event.address, bobs_event.facts) == ({}, None, {"bob": 1})
+    assert bobs.session.device_name == "Bob's phone"
+    assert bobs.call_protected().status_code == 200
 
 
 @proves("V2")
@@ -127,7 +150,11 @@ def test_deleting_users_by_a_queryset_ends_their_sessions_too(phone, alice):
 def test_an_ownerless_session_is_dead_whatever_its_row_says(phone):
     Session.objects.update(user=None)
     assert phone.call_protected().status_code == 401
-    assert phone.refresh().status_code == 401
+    assert sessions.refresh(phone.refresh_token) == sessions.Refusal("user_deleted")
+
+
+def test_a_user_model_without_passwords_binds_nothing():
+    assert list(auth_hashes(object())) == [""]
 
 
 def test_a_project_may_have_its_own_rule_for_who_is_signed_in(phone, alice, set_jwt):

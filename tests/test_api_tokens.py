@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
-from jwt_sessions.models import RevokedReason, Session
+from jwt_sessions.models import RefreshToken, RevokedReason, Session
 from tests.people import Device, claims_of, credentials
 
 proves = pytest.mark.proves
@@ -120,6 +121,10 @@ class TestVerify:
         phone.refresh()
         assert self.verify(phone, old).status_code == 401
         assert phone.call_protected().status_code == 200
+
+    def test_a_refresh_token_of_a_session_that_lay_unused_is_not_valid(self, phone):
+        RefreshToken.objects.update(idle_expires_at=timezone.now())
+        assert self.verify(phone, phone.refresh_token).status_code == 401
 
     def test_what_is_no_token_is_not_valid(self, phone):
         assert self.verify(phone, "nonsense").status_code == 401

@@ -7,6 +7,7 @@ from django.db import connections, transaction
 
 from jwt_sessions import sessions
 from jwt_sessions.models import RevokedReason, SecurityEvent, Session
+from jwt_sessions.signals import session_started
 from tests.people import Device, make_user
 
 pytestmark = [
@@ -66,6 +67,14 @@ def test_p4_within_a_callers_transaction_it_rolls_back_with_the_caller(reused, a
         assert sessions.refresh(reused.first) == sessions.Refusal("reused")
         transaction.set_rollback(True, using=alias)
     assert reused.call_protected().status_code == 200
+
+
+def test_signals_wait_for_the_commit_of_the_database_that_sessions_live_on(alias, heard):
+    alice, started = make_user("alice"), heard(session_started)
+    with transaction.atomic(using=alias):
+        sessions.start(alice)
+        assert started == []
+    assert len(started) == 1
 
 
 def test_a_refused_deactivated_user_stays_on_record(reused, alias):

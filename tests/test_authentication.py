@@ -6,6 +6,7 @@ import logging
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from jwt_sessions import sessions
@@ -93,6 +94,11 @@ def test_an_access_token_works_until_it_expires_and_its_leeway_after(phone, cloc
 def test_a_user_id_has_one_spelling(phone, alice, spelling, monkeypatch):
     other = spelling.format(alice.pk)
     monkeypatch.setattr("jwt_sessions.revocation.user_id_of", lambda user: other)
+    assert phone.call_protected().status_code == 401
+
+
+def test_a_session_past_its_end_is_over_whatever_its_token_says(phone):
+    Session.objects.update(expires_at=timezone.now())
     assert phone.call_protected().status_code == 401
 
 

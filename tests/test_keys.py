@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from jwt_sessions import sessions
+from jwt_sessions import keys, sessions
 from jwt_sessions.exceptions import InvalidToken
 from jwt_sessions.keys import BadKey, get_keyring
 
@@ -57,6 +57,47 @@ def test_a_key_is_named_by_its_rfc_7638_thumbprint(set_jwt):
     canonical = json.dumps({"k": k, "kty": "oct"}, separators=(",", ":")).encode()
     thumbprint = base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()).rstrip(b"=")
     assert get_keyring().signing_key.kid == thumbprint.decode()
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "jwk", "thumbprint"),
+    [
+        (
+            "RS256",  # RFC 7638 section 3.1
+            {
+                "kty": "RSA",
+                "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFF"
+                "xuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w"
+                "6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1"
+                "n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF"
+                "44-csFCur-kEgU8awapJzKnqDKgw",
+                "e": "AQAB",
+                "alg": "RS256",
+                "kid": "2011-04-29",
+            },
+            "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+        ),
+        (
+            "EdDSA",  # RFC 8037 appendix A.3
+            {
+                "kty": "OKP",
+                "crv": "Ed25519",
+                "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+            },
+            "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+        ),
+    ],
+    ids=["RFC 7638", "RFC 8037"],
+)
+def test_thumbprints_are_those_of_the_rfcs(algorithm, jwk, thumbprint):
+    implementation = keys.ALGORITHMS[algorithm]
+    assert keys._thumbprint(implementation, implementation.from_jwk(jwk)) == thumbprint
+
+
+@proves("P13")
+def test_p13_the_derived_key_is_the_same_in_every_release(settings):
+    settings.SECRET_KEY = "a SECRET_KEY that stays the same for this test for ever"
+    assert get_keyring().signing_key.kid == "9SWNVYTQ7qCmqGvX9BuxFhDl4evitf59UFX18mW7_1s"
 
 
 def test_fallbacks_of_secret_key_verify_and_do_not_sign(settings):
@@ -108,6 +149,7 @@ def test_s5_a_public_key_never_works_as_a_secret(alice, set_jwt, algorithm):
     ("values", "complaint"),
     [
         ({"SIGNING_KEY": "x" * 31}, "31 bytes, HS256 needs at least 32"),
+        ({"SIGNING_KEY": "x" * 47, "ALGORITHM": "HS384"}, "47 bytes, HS384 needs at least 48"),
         ({"SIGNING_KEY": "x" * 63, "ALGORITHM": "HS512"}, "63 bytes, HS512 needs at least 64"),
         ({"SIGNING_KEY": SECRET, "ALGORITHM": "none"}, "known are"),
         ({"SIGNING_KEY": SECRET, "ALGORITHM": "hs256"}, "known are"),

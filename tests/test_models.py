@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 import time_machine
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from jwt_sessions import sessions
-from jwt_sessions.models import RevokedReason, RevokedSession, SecurityEvent, Session
+from jwt_sessions.models import (
+    RefreshToken,
+    RevokedReason,
+    RevokedSession,
+    SecurityEvent,
+    Session,
+)
 from jwt_sessions.models.identifiers import uuid7
 from tests.people import Device
 
@@ -59,6 +68,18 @@ def test_session_ids_sort_by_time_to_a_fraction_of_a_millisecond():
             ids.append(uuid7())
     assert ids == sorted(ids)
     assert len(set(ids)) == 1_000
+
+
+def test_a_session_past_its_absolute_end_is_not_live_however_it_was_used(phone, clock):
+    clock.shift(timedelta(days=30))
+    RefreshToken.objects.update(idle_expires_at=timezone.now() + timedelta(days=1))
+    assert not Session.objects.live().exists()
+    assert phone.session.is_expired
+
+
+def test_an_alias_that_is_asked_for_is_used():
+    assert Session.objects.using("accounts").db == "accounts"
+    assert RevokedSession.objects.using("accounts").db == "accounts"
 
 
 def test_rows_in_the_order_of_their_ids_are_in_the_order_of_time(alice, clock):

@@ -16,6 +16,23 @@ from tests.people import claims_of
 proves = pytest.mark.proves
 
 
+@pytest.fixture
+def after_load(monkeypatch):
+    """Let something happen just after a refresh has read its row, once."""
+    load = refreshing.load_refresh_token
+
+    def arrange(happen):
+        def load_then_let_it_happen(sid, **kwargs):
+            monkeypatch.setattr(refreshing, "load_refresh_token", load)
+            row = load(sid, **kwargs)
+            happen()
+            return row
+
+        monkeypatch.setattr(refreshing, "load_refresh_token", load_then_let_it_happen)
+
+    return arrange
+
+
 def test_a_refresh_returns_a_new_pair_of_the_same_session(phone):
     before, sid = phone.refresh_token, phone.sid
     assert phone.refresh().status_code == 200
@@ -115,6 +132,7 @@ def test_p4_a_reuse_is_recorded_once_with_both_generations(phone):
     assert event.kind == "refresh_token_reused"
     assert event.facts == {"presented": 0, "current": 2}
     assert (str(event.session_id), event.address) == (phone.sid, "127.0.0.1")
+    assert event.user == phone.session.user
 
 
 @proves("P4")
@@ -183,34 +201,75 @@ def test_a_session_follows_a_rotated_secret_key_at_refresh(phone, settings):
 
 
 @proves("R6", "P5")
-def test_a_refresh_overlapped_by_a_revocation_mints_nothing(phone, monkeypatch):
-    load = refreshing.load_refresh_token
-
-    def load_then_revoke(sid, **kwargs):
-        row = load(sid, **kwargs)
-        sessions.revoke(sid, reason=RevokedReason.SIGNED_OUT)
-        return row
-
-    monkeypatch.setattr(refreshing, "load_refresh_token", load_then_revoke)
+def test_a_refresh_overlapped_by_a_revocation_mints_nothing(phone, after_load):
+    sid = phone.session.pk
+    after_load(lambda: sessions.revoke(sid, reason=RevokedReason.SIGNED_OUT))
     assert sessions.refresh(phone.refresh_token) == sessions.Refusal("session_revoked")
 
 
 @proves("P2", "R3")
-def test_the_slower_of_two_callers_gets_the_successor_of_the_faster(phone, monkeypatch):
-    load, token = refreshing.load_refresh_token, phone.refresh_token
-    faster = []
+def test_the_slower_of_two_callers_gets_the_successor_of_the_faster(phone, clock, after_load):
+    token, faster = phone.refresh_token, []
 
-    def load_then_lose(sid, **kwargs):
-        row = load(sid, **kwargs)
-        if not faster:
-            faster.append(None)
-            faster.append(sessions.refresh(token))
-        return row
+    def be_faster():
+        clock.shift(timedelta(seconds=5))
+        faster.append(sessions.refresh(token))
 
-    monkeypatch.setattr(refreshing, "load_refresh_token", load_then_lose)
+    after_load(be_faster)
     slower = sessions.refresh(token)
-    assert slower.refresh == faster[1].refresh
+    assert slower.refresh == faster[0].refresh
     assert phone.session.refresh_token.generation == 1
+
+
+@proves("P3", "R4")
+def test_a_retry_overtaken_by_the_next_rotation_is_reuse(phone, after_load):
+    old = phone.refresh_token
+    phone.refresh()
+    after_load(phone.refresh)
+    assert sessions.refresh(old) == sessions.Refusal("reused")
+
+
+@proves("P3", "R4")
+def test_a_retry_overtaken_by_the_last_one_allowed_is_reuse(phone, after_load):
+    old = phone.refresh_token
+    phone.refresh()
+    most = refreshing.MAX_GRACE_USES
+    after_load(lambda: RefreshToken.objects.update(grace_uses=most))
+    assert sessions.refresh(old) == sessions.Refusal("reused")
+
+
+def test_a_row_that_changes_again_and_again_is_given_up(phone, monkeypatch):
+    stale = refreshing.load_refresh_token(phone.session.pk)
+    token = phone.refresh_token
+    phone.refresh()
+
+    def load_the_stale_row(sid, **kwargs):
+        stale.generation = 0
+        return stale
+
+    monkeypatch.setattr(refreshing, "load_refresh_token", load_the_stale_row)
+    assert sessions.refresh(token) == sessions.Refusal("contended")
+
+
+@proves("P4")
+def test_reuse_of_a_session_that_was_just_revoked_is_not_recorded(phone, after_load):
+    old = phone.refresh_token
+    phone.refresh()
+    phone.refresh()
+    sid = phone.session.pk
+    after_load(lambda: sessions.revoke(sid, reason=RevokedReason.SIGNED_OUT))
+    assert sessions.refresh(old) == sessions.Refusal("reused")
+    assert not SecurityEvent.objects.exists()
+    assert phone.session.revoked_reason == RevokedReason.SIGNED_OUT
+
+
+def test_each_generation_has_its_own_count_of_retries(phone):
+    old = phone.refresh_token
+    phone.refresh()
+    phone.refresh(old)
+    assert phone.session.refresh_token.grace_uses == 1
+    phone.refresh()
+    assert phone.session.refresh_token.grace_uses == 0
 
 
 def test_last_seen_comes_from_the_refresh(phone, clock):

@@ -114,6 +114,7 @@ def test_revoking_nothing_is_not_announced(alice, heard, committed):
     revoked = heard(session_revoked)
     with committed():
         sessions.revoke_all(alice, reason=RevokedReason.SIGNED_OUT)
+        sessions.revoke(uuid4(), reason=RevokedReason.SIGNED_OUT)
     assert revoked == []
 
 
@@ -126,6 +127,11 @@ def test_a_reuse_is_announced_with_its_request(phone, heard, committed):
         phone.refresh(old)
     assert str(reused[0]["session"].pk) == phone.sid
     assert reused[0]["request"].path == "/api/auth/token/refresh/"
+
+
+def test_an_expired_session_is_not_renamed(phone, alice, clock):
+    clock.shift(timedelta(days=1))
+    assert sessions.rename(phone.session.pk, user=alice, device_name="New name") is None
 
 
 def test_renaming_cannot_bring_a_revoked_session_back(phone, alice):

@@ -176,9 +176,29 @@ def test_issuer_and_audience_are_matched_whole(pair, claims, expected):
     assert reason(forge(pair.access, claims=claims)) == expected
 
 
-def test_one_of_several_audiences_is_enough(pair, set_jwt):
+def test_one_of_several_audiences_is_enough(pair, alice, set_jwt):
     set_jwt(AUDIENCE=["https://api.example", "https://issuer.example"])
     assert parse_access_token(pair.access)
+    audiences = claims_of(sessions.start(alice).access)["aud"]
+    assert audiences == ["https://api.example", "https://issuer.example"]
+
+
+@proves("C4")
+def test_a_refresh_token_of_another_issuer_is_refused(pair):
+    token = forge(pair.refresh, claims={"iss": "https://issuer.example/"})
+    assert reason(token, parse_refresh_token) == "wrong_issuer"
+
+
+@proves("C10")
+def test_acr_says_whether_there_were_two_factors(alice):
+    claims = claims_of(sessions.start(alice, amr=["pwd", "otp", "mfa"]).access)
+    assert (claims["amr"], claims["acr"]) == (["pwd", "otp", "mfa"], "aal2")
+
+
+def test_a_lifetime_may_end_within_a_second(alice, set_jwt, clock):
+    set_jwt(ACCESS_TOKEN_LIFETIME=timedelta(seconds=1.5))
+    clock.shift(0.6)
+    assert parse_access_token(sessions.start(alice).access)
 
 
 @proves("C6")
@@ -223,6 +243,7 @@ def test_a_generation_is_a_whole_number(pair, generation):
         b'{"a": "\xff"}',
         b"[" * 3_000,
         b"{'a': 1}",
+        b'{"a": NaN}',
         b"{}}",
     ],
 )

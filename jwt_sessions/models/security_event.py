@@ -61,4 +61,4 @@ class SecurityEvent(models.Model):
         """Insert the event; a stored one raises ``TypeError``."""
         if not self._state.adding:
             raise TypeError("A security event is written once and never changed.")
-        super().save(**{**kwargs, "force_insert": True})
+        super().save(**kwargs)

@@ -148,7 +148,7 @@ class Session(models.Model):
         """Insert the session; a stored one raises ``TypeError``."""
         if not self._state.adding:
             raise TypeError(NOT_SAVED)
-        super().save(**{**kwargs, "force_insert": True})
+        super().save(**kwargs)
 
     @property
     def device(self) -> str:

@@ -178,14 +178,14 @@ def _end_reused(
 ) -> Refusal:
     """Revoke a session one of whose superseded refresh tokens was presented: it was copied."""
     session = row.session
-    with transaction.atomic(using=session_alias()):
-        if revoke(session.pk, reason=RevokedReason.TOKEN_REUSED, request=request):
-            SecurityEvent.objects.create(
-                kind=SecurityEventKind.REFRESH_TOKEN_REUSED,
-                user_id=session.user_id,
-                session=session,
-                address=clients.address_of(request),
-                facts={"presented": token.generation, "current": row.generation},
-            )
-            announce(signals.refresh_token_reused, session=session, request=request)
+    # First the revocation, and by itself: no trouble with the record may undo it.
+    if revoke(session.pk, reason=RevokedReason.TOKEN_REUSED, request=request):
+        SecurityEvent.objects.create(
+            kind=SecurityEventKind.REFRESH_TOKEN_REUSED,
+            user_id=session.user_id,
+            session=session,
+            address=clients.address_of(request),
+            facts={"presented": token.generation, "current": row.generation},
+        )
+        announce(signals.refresh_token_reused, session=session, request=request)
     return Refusal("reused")
