@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from django.db import connections, transaction
 
-from jwt_sessions import sessions
+from jwt_sessions import authentication, sessions
 from jwt_sessions.models import RevokedReason, SecurityEvent, Session
+from jwt_sessions.sessions import refreshing
 from jwt_sessions.signals import session_started
 from tests.people import Device, make_user
 
@@ -54,6 +55,27 @@ def test_p4_reuse_stays_revoked_although_the_request_fails(reused, alias):
     assert Session.objects.using(alias).get().revoked_reason == RevokedReason.TOKEN_REUSED
     assert SecurityEvent.objects.using(alias).count() == 1
     assert reused.call_protected().status_code == 401
+
+
+def test_p4_our_views_run_outside_of_the_requests_transaction_and_others_within(
+    reused, monkeypatch
+):
+    seen = []
+
+    def look(function):
+        def looking(*arguments, **keywords):
+            names = ("default", "accounts")
+            seen.append([connections[name].in_atomic_block for name in names])
+            return function(*arguments, **keywords)
+
+        return looking
+
+    load, attach = refreshing.load_refresh_token, authentication.attach_live_session
+    monkeypatch.setattr(refreshing, "load_refresh_token", look(load))
+    monkeypatch.setattr(authentication, "attach_live_session", look(attach))
+    reused.refresh()
+    reused.call_protected()
+    assert seen == [[False, False], [True, True]]
 
 
 def test_p4_within_a_callers_transaction_it_commits_with_the_caller(reused, alias):
