@@ -8,7 +8,7 @@ STAMP = $(VENV)/.installed
 
 .PHONY: demo test check test-all wheel lock migrations clean
 
-demo: $(STAMP)  ## a working site on http://127.0.0.1:8000/ (PORT=8001, THROTTLES=off)
+demo: $(STAMP)  ## a working site on port 8000 of this machine (PORT=8001, THROTTLES=off)
 	$(BIN)/python manage.py migrate --verbosity 0
 	$(BIN)/python manage.py seed_demo
 	THROTTLES=$(THROTTLES) $(BIN)/python manage.py runserver --noreload 127.0.0.1:$(PORT)
