@@ -55,14 +55,14 @@ def site(seeded, environment):
 
 
 def wait_for(address, server):
-    for _ in range(100):
+    for _ in range(600):
         assert server.poll() is None, "the demo server ended"
         try:
             with urllib.request.urlopen(address, timeout=5):
                 return
         except urllib.error.URLError:
             time.sleep(0.1)
-    pytest.fail("the demo server did not answer within ten seconds")
+    pytest.fail("the demo server did not answer within a minute")
 
 
 class Browser:
