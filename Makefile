@@ -5,6 +5,7 @@ PORT ?= 8000
 THROTTLES ?= on
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
+MARIADB_STAMP = $(VENV)/.installed-mariadb
 
 .PHONY: demo test check test-all wheel lock migrations clean
 
@@ -27,20 +28,21 @@ check: $(STAMP)  ## style, types, floors, templates, migrations
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py check --fail-level WARNING
 
-test-all: $(STAMP)  ## the same tests on PostgreSQL, and at both ends of what we support
+test-all: $(STAMP) $(MARIADB_STAMP)  ## the same tests on PostgreSQL and MariaDB, and at both ends of what we support
 	TEST_DATABASE=postgresql $(BIN)/python -m pytest -n auto -q
+	TEST_DATABASE=mariadb $(BIN)/python -m pytest -n auto -q
 	sh tests/at_both_ends.sh
 
 wheel: $(STAMP)  ## build the wheel, install it elsewhere, start it once
 	sh tests/wheel_works.sh $(BIN)/python
 
+COMPILE = $(BIN)/uv pip compile --upgrade --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command 'make lock' --no-emit-index-url --no-emit-find-links -q
+
 lock: $(STAMP)  ## bring the locked versions up to date
-	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
-	  --custom-compile-command 'make lock' --no-emit-index-url --no-emit-find-links -q \
-	  --all-extras -o requirements/dev.txt pyproject.toml requirements/dev.in
-	$(BIN)/uv pip compile --upgrade --python-version 3.11 --resolution lowest-direct --generate-hashes \
-	  --no-annotate --custom-compile-command 'make lock' --no-emit-index-url --no-emit-find-links -q \
-	  --all-extras -o requirements/lowest.txt pyproject.toml requirements/lowest.in
+	$(COMPILE) --universal --all-extras -o requirements/dev.txt pyproject.toml requirements/dev.in
+	$(COMPILE) --resolution lowest-direct --all-extras -o requirements/lowest.txt pyproject.toml requirements/lowest.in
+	$(COMPILE) --universal -o requirements/mariadb.txt requirements/mariadb.in
 
 migrations: $(STAMP)  ## write migrations for changed models
 	$(BIN)/python manage.py makemigrations jwt_sessions
@@ -51,4 +53,9 @@ clean:
 $(STAMP): requirements/dev.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	touch $@
+
+# Compiled, so it takes a compiler and MariaDB's headers (libmariadb-dev on Debian).
+$(MARIADB_STAMP): requirements/mariadb.txt $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/mariadb.txt
 	touch $@

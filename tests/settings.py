@@ -1,6 +1,7 @@
 """Settings of the tests: which database and which user model, the environment says."""
 
 import os
+import tempfile
 
 SECRET_KEY = "a-key-for-tests-that-is-long-enough-to-please-every-check"
 ALLOWED_HOSTS = ["testserver"]
@@ -46,17 +47,40 @@ TEMPLATES = [
 ]
 
 
-def database(name):
-    if os.environ.get("TEST_DATABASE", "sqlite") == "sqlite":
-        return {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+# A file, not memory: the threads and processes of the races share it. Gone when the process ends.
+SCRATCH = tempfile.TemporaryDirectory(prefix="jwt_sessions_tests_", ignore_cleanup_errors=True)
+
+
+def sqlite(name):
     return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": name,
-        "USER": os.environ.get("POSTGRES_USER", "postgres"),
-        "PASSWORD": os.environ.get("POSTGRES_PASSWORD", ""),
-        "HOST": os.environ.get("POSTGRES_HOST", "127.0.0.1"),
-        "PORT": os.environ.get("POSTGRES_PORT", "5432"),
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": os.environ.get("TEST_DATABASE_NAME", f"{SCRATCH.name}/{name}"),
+        "TEST": {"NAME": f"{SCRATCH.name}/test_{name}"},
+        # A power cut is none of the tests.
+        "OPTIONS": {"timeout": 60, "init_command": "PRAGMA synchronous = OFF"},
     }
+
+
+SERVERS = {
+    "postgresql": ("postgresql", "POSTGRES", {"PORT": "5432", "USER": "postgres"}),
+    "mariadb": ("mysql", "MARIADB", {"PORT": "3306", "USER": "root"}),
+}
+
+
+def served(kind, name):
+    """A database on a server; POSTGRES_HOST, MARIADB_PORT and the like say where."""
+    backend, prefix, usual = SERVERS[kind]
+    usual = {"HOST": "127.0.0.1", "PASSWORD": "", **usual}
+    return {
+        "ENGINE": f"django.db.backends.{backend}",
+        "NAME": os.environ.get("TEST_DATABASE_NAME", name),
+        **{word: os.environ.get(f"{prefix}_{word}", value) for word, value in usual.items()},
+    }
+
+
+def database(name):
+    kind = os.environ.get("TEST_DATABASE", "sqlite")
+    return sqlite(name) if kind == "sqlite" else served(kind, name)
 
 
 # The second one is for projects that keep their accounts apart.
