@@ -73,18 +73,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 JWT_SESSIONS = {
     "ISSUER": "http://127.0.0.1:8000",
 }
+if os.environ.get("THROTTLES") == "off":
+    JWT_SESSIONS["THROTTLE_RATES"] = None
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["jwt_sessions.authentication.JWTSessionAuthentication"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_THROTTLE_CLASSES": [
-        "rest_framework.throttling.AnonRateThrottle",
-        "rest_framework.throttling.UserRateThrottle",
-    ],
-    "DEFAULT_THROTTLE_RATES": {"anon": "60/min", "user": "300/min"},
 }
-if os.environ.get("THROTTLES") == "off":
-    REST_FRAMEWORK["DEFAULT_THROTTLE_CLASSES"] = []
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "jwt_sessions example",

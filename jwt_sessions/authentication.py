@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from django.utils.translation import gettext_lazy as _
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed, ErrorDetail
 
 from jwt_sessions.conf import conf
 from jwt_sessions.exceptions import InvalidToken
+from jwt_sessions.http_errors import (
+    OUTAGES,
+    BadAuthorizationHeader,
+    ServiceUnavailable,
+    TokenNotValid,
+)
 from jwt_sessions.revocation import attach_live_session
 from jwt_sessions.tokens import parse_access_token
 
@@ -24,29 +28,6 @@ logger = logging.getLogger(__name__)
 REALM = "api"
 
 
-class CodedAuthenticationFailed(AuthenticationFailed):
-    """A 401 whose body names its code, under any exception handler."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        detail = ErrorDetail(str(self.default_detail), self.default_code)
-        self.detail = {"detail": detail, "code": ErrorDetail(self.default_code)}
-
-
-class TokenNotValid(CodedAuthenticationFailed):
-    """401 ``token_not_valid``; the reason is logged, not told."""
-
-    default_detail = _("Token is invalid or expired")
-    default_code = "token_not_valid"
-
-
-class BadAuthorizationHeader(CodedAuthenticationFailed):
-    """401 ``bad_authorization_header``."""
-
-    default_detail = _("Authorization header must contain two space-delimited values")
-    default_code = "bad_authorization_header"
-
-
 class JWTSessionAuthentication(BaseAuthentication):
     """Take an access token whose session lives: one query for the session and its user.
 
@@ -56,12 +37,17 @@ class JWTSessionAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Any, SessionAccessToken] | None:
         """Return the user and the token, or None where no token is presented.
 
-        Raises ``TokenNotValid`` and ``BadAuthorizationHeader``, both 401.
+        Raises ``TokenNotValid`` and ``BadAuthorizationHeader``, both 401, and
+        ``ServiceUnavailable``, 503, where the database or the keys cannot be read.
         """
-        token = read_access_token(request)
-        if token is None:
-            return None
-        reason = attach_live_session(token)
+        try:
+            token = read_access_token(request)
+            if token is None:
+                return None
+            reason = attach_live_session(token)
+        except OUTAGES as error:
+            logger.exception("an access token cannot be judged")
+            raise ServiceUnavailable from error
         if reason is not None or token.session is None:
             logger.debug("access token %s refused: %s", token["jti"], reason)
             raise TokenNotValid

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Final
 
 from jwt_sessions.conf import conf
@@ -55,6 +55,18 @@ def address_of(request: HttpRequest | None) -> str | None:
             if forwarded is not None:
                 return forwarded
     return parse_address(request.META.get("REMOTE_ADDR", ""))
+
+
+def network_of(request: HttpRequest | None) -> str:
+    """Return who is calling, for counting: an IPv4 address, or the network of an IPv6 address.
+
+    One household or machine has 2^64 IPv6 addresses to choose from (RFC 6177 section 2). "" where
+    the address is not known.
+    """
+    address = address_of(request)
+    if address is None or ":" not in address:
+        return address or ""
+    return str(ip_network((address, 64), strict=False))
 
 
 def parse_address(text: str) -> str | None:

@@ -6,9 +6,11 @@ then the default applies. ``checks`` proves the values; nothing here does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -38,6 +40,41 @@ TAKEN_FROM_SIMPLE_JWT = frozenset(
         "VERIFYING_KEY",
     }
 )
+
+# What a sign-in does where the user has MAX_SESSIONS_PER_USER live sessions already.
+END_OLDEST: Final = "end_oldest"
+REFUSE: Final = "refuse"
+SESSION_LIMIT_POLICIES: Final = (END_OLDEST, REFUSE)
+
+# What each scope counts is told in throttling.
+DEFAULT_THROTTLE_RATES: Final = {
+    "sign_in": "30/min",
+    "sign_in_account": "20/hour",
+    "refresh": "120/min",
+    "refresh_session": "60/min",
+}
+RATE: Final = re.compile(r"([1-9]\d{0,8})/(s|sec|m|min|h|hour|d|day)")
+PERIODS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+class Rate(NamedTuple):
+    """So many times in so many seconds."""
+
+    number: int
+    seconds: int
+
+
+@cache
+def parse_rate(text: Any) -> Rate | None:
+    """Return a rate as Django REST framework writes it, ``"20/hour"``; None: no limit.
+
+    Raises ``ValueError``.
+    """
+    if text is None:
+        return None
+    if not (isinstance(text, str) and (match := RATE.fullmatch(text))):
+        raise ValueError(f"{text!r} is no rate")
+    return Rate(int(match[1]), PERIODS[match[2][0]])
 
 
 class Settings:
@@ -125,6 +162,29 @@ class Settings:
         if not audience:
             return (self.ISSUER,)
         return (audience,) if isinstance(audience, str) else tuple(audience)
+
+    # Limits
+
+    @property
+    def MAX_SESSIONS_PER_USER(self) -> int | None:
+        """How many live sessions one user may have; None: any number."""
+        maximum: int | None = self.get("MAX_SESSIONS_PER_USER")
+        return maximum
+
+    @property
+    def SESSION_LIMIT_POLICY(self) -> str:
+        """What a sign-in beyond MAX_SESSIONS_PER_USER does: one of SESSION_LIMIT_POLICIES."""
+        return str(self.get("SESSION_LIMIT_POLICY", END_OLDEST))
+
+    @property
+    def THROTTLE_RATES(self) -> dict[str, Rate | None]:
+        """How often each scope of DEFAULT_THROTTLE_RATES may be used; None: without limit."""
+        rates = self.get("THROTTLE_RATES", {})
+        if rates is None:
+            return dict.fromkeys(DEFAULT_THROTTLE_RATES)
+        return {
+            scope: parse_rate(rate) for scope, rate in {**DEFAULT_THROTTLE_RATES, **rates}.items()
+        }
 
     # Keys
 

@@ -11,3 +11,7 @@ class InvalidToken(JWTSessionsError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class SessionLimitReached(JWTSessionsError):
+    """The user has as many live sessions as MAX_SESSIONS_PER_USER allows, and none may be ended."""

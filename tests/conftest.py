@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import hypothesis
 import pytest
 import time_machine
+from django.core.cache import cache
 
 from tests.people import Device, make_user
 
@@ -46,6 +47,12 @@ def clock():
     """A clock that stands still until it is shifted, for every test."""
     with time_machine.travel(datetime(2026, 11, 23, 12, 0, tzinfo=UTC), tick=False) as traveller:
         yield traveller
+
+
+@pytest.fixture(autouse=True)
+def fresh_cache():
+    """What one test has counted against the limits is none of the next one's."""
+    cache.clear()
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from django.core import checks
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.settings import DEFAULTS
 
+from jwt_sessions.checks.database import sorts_ids_by_time
+
 pytestmark = pytest.mark.proves("P11", "R10")
 
 
@@ -229,8 +231,75 @@ def test_rotation_turned_off_is_a_warning(set_jwt):
 
 
 def test_deploy_asks_for_a_key_of_its_own(settings, set_jwt):
+    set_jwt(THROTTLE_RATES=None)
     assert "jwt_sessions.W004" in problems(deploy=True)
     set_jwt(SIGNING_KEY=settings.SECRET_KEY)
     assert "jwt_sessions.W005" in problems(deploy=True)
     set_jwt(SIGNING_KEY="a key of its own that is long enough to serve")
     assert not problems(deploy=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "problem"),
+    [
+        ("locmem.LocMemCache", "each process counts for itself"),
+        ("dummy.DummyCache", "nothing is counted"),
+        ("filebased.FileBasedCache", "counted as one"),
+        ("redis.RedisCache", None),
+    ],
+)
+def test_deploy_asks_for_a_cache_that_can_count(settings, set_jwt, tmp_path, kind, problem):
+    backend = f"django.core.cache.backends.{kind}"
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": str(tmp_path)}}
+    said = problems(deploy=True).get("jwt_sessions.W007")
+    assert (said is None) is (problem is None)
+    assert said is None or problem in said.msg
+    set_jwt(THROTTLE_RATES=None)
+    assert "jwt_sessions.W007" not in problems(deploy=True)
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"MAX_SESSIONS_PER_USER": 0}, "E003"),
+        ({"MAX_SESSIONS_PER_USER": True}, "E003"),
+        ({"MAX_SESSIONS_PER_USER": "5"}, "E003"),
+        ({"MAX_SESSIONS_PER_USER": 5, "SESSION_LIMIT_POLICY": "end_newest"}, "E003"),
+        ({"SESSION_LIMIT_POLICY": "refuse"}, "W006"),
+        ({"THROTTLE_RATES": "10/min"}, "E016"),
+        ({"THROTTLE_RATES": {"signin": "10/min"}}, "E016"),
+        ({"THROTTLE_RATES": {"sign_in": "often"}}, "E016"),
+        ({"THROTTLE_RATES": {"sign_in": "0/min"}}, "E016"),
+        ({"THROTTLE_RATES": {"sign_in": 10}}, "E016"),
+        ({"THROTTLE_RATES": {"sign_in": ["10/min"]}}, "E016"),
+    ],
+)
+def test_limits_that_cannot_serve_are_named(set_jwt, values, problem):
+    set_jwt(**values)
+    assert set(problems()) == {f"jwt_sessions.{problem}"}
+
+
+def test_limits_that_can_serve_pass(set_jwt):
+    rates = {"sign_in": None, "refresh": "1/s"}
+    set_jwt(MAX_SESSIONS_PER_USER=5, SESSION_LIMIT_POLICY="refuse", THROTTLE_RATES=rates)
+    assert not problems()
+
+
+@pytest.mark.parametrize(
+    ("version", "sorts"),
+    [
+        ((10, 6, 18), True),
+        ((10, 7, 1), False),
+        ((10, 11, 4), False),
+        ((10, 11, 5), True),
+        ((11, 0, 2), False),
+        ((11, 0, 3), True),
+        ((12, 1, 0), True),
+    ],
+)
+def test_a_mariadb_that_sorts_session_ids_otherwise_is_refused(version, sorts):
+    assert sorts_ids_by_time(version) is sorts
+
+
+def test_the_database_of_this_run_sorts_session_ids_by_time(db):
+    assert not checks.run_checks(tags=[checks.Tags.database], databases=["default"])

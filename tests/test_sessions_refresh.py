@@ -238,19 +238,6 @@ def test_a_retry_overtaken_by_the_last_one_allowed_is_reuse(phone, after_load):
     assert sessions.refresh(old) == sessions.Refusal("reused")
 
 
-def test_a_row_that_changes_again_and_again_is_given_up(phone, monkeypatch):
-    stale = refreshing.load_refresh_token(phone.session.pk)
-    token = phone.refresh_token
-    phone.refresh()
-
-    def load_the_stale_row(sid, **kwargs):
-        stale.generation = 0
-        return stale
-
-    monkeypatch.setattr(refreshing, "load_refresh_token", load_the_stale_row)
-    assert sessions.refresh(token) == sessions.Refusal("contended")
-
-
 @proves("P4")
 def test_reuse_of_a_session_that_was_just_revoked_is_not_recorded(phone, after_load):
     old = phone.refresh_token

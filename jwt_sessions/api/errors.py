@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+from math import ceil
 from typing import Any
 
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404
 from django.utils.translation import gettext_lazy as _
-from rest_framework import exceptions
+from rest_framework import exceptions, status
 from rest_framework.response import Response
+
+from jwt_sessions.http_errors import OUTAGES, ServiceUnavailable
+
+logger = logging.getLogger(__name__)
 
 
 class NoActiveAccount(exceptions.AuthenticationFailed):
@@ -17,6 +23,14 @@ class NoActiveAccount(exceptions.AuthenticationFailed):
 
     default_detail = _("No active account found with the given credentials")
     default_code = "no_active_account"
+
+
+class SessionLimit(exceptions.APIException):
+    """The credentials are right, yet the account has as many sessions as the site allows."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = _("You are signed in on too many devices. Sign out on one of them first.")
+    default_code = "session_limit_reached"
 
 
 class BodyTooLarge(exceptions.ParseError):
@@ -33,13 +47,16 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         exc = exceptions.PermissionDenied()
     elif isinstance(exc, RequestDataTooBig):
         exc = BodyTooLarge()
+    elif isinstance(exc, OUTAGES):
+        logger.error("a request cannot be answered", exc_info=exc)
+        exc = ServiceUnavailable()
     if not isinstance(exc, exceptions.APIException):
         return None
     headers = {}
     if challenge := getattr(exc, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
     if wait := getattr(exc, "wait", None):
-        headers["Retry-After"] = str(round(wait))
+        headers["Retry-After"] = str(ceil(wait))
     return Response(_body(exc.detail), status=exc.status_code, headers=headers)
 
 

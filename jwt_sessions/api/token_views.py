@@ -9,16 +9,14 @@ from rest_framework.exceptions import NotAuthenticated
 from rest_framework.response import Response
 
 from jwt_sessions import accounts, sessions
-from jwt_sessions.api.errors import NoActiveAccount
+from jwt_sessions.api.errors import NoActiveAccount, SessionLimit
 from jwt_sessions.api.serializers import RefreshSerializer, SignInSerializer, VerifySerializer
 from jwt_sessions.api.views import SessionAPIView
-from jwt_sessions.authentication import (
-    JWTSessionAuthentication,
-    TokenNotValid,
-    read_access_token,
-)
-from jwt_sessions.exceptions import InvalidToken
+from jwt_sessions.authentication import JWTSessionAuthentication, read_access_token
+from jwt_sessions.exceptions import InvalidToken, SessionLimitReached
+from jwt_sessions.http_errors import TokenNotValid
 from jwt_sessions.models import RevokedReason
+from jwt_sessions.throttling import RefreshThrottle, SignInThrottle
 from jwt_sessions.tokens import parse_refresh_token
 
 if TYPE_CHECKING:
@@ -30,6 +28,8 @@ if TYPE_CHECKING:
 class TokenObtainPairView(SessionAPIView):
     """Sign in with a password: starts a session and returns its access and refresh token."""
 
+    own_throttle_classes = (SignInThrottle,)
+
     def post(self, request: Request) -> Response:
         body = self.read_body(SignInSerializer)
         username_field = get_user_model().USERNAME_FIELD
@@ -38,7 +38,11 @@ class TokenObtainPairView(SessionAPIView):
         if user is None:
             raise NoActiveAccount
         device_name = body.get("device_name", "")
-        return _tokens(sessions.start(user, request=self.http_request, device_name=device_name))
+        try:
+            pair = sessions.start(user, request=self.http_request, device_name=device_name)
+        except SessionLimitReached as error:
+            raise SessionLimit from error
+        return _tokens(pair)
 
 
 class TokenRefreshView(SessionAPIView):
@@ -46,6 +50,8 @@ class TokenRefreshView(SessionAPIView):
 
     Presenting a superseded one later than the grace period ends the session.
     """
+
+    own_throttle_classes = (RefreshThrottle,)
 
     def post(self, request: Request) -> Response:
         outcome = sessions.refresh(

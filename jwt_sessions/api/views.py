@@ -11,23 +11,27 @@ from rest_framework.views import APIView
 from jwt_sessions.api.errors import exception_handler
 from jwt_sessions.api.parsers import SmallJSONParser
 from jwt_sessions.authentication import www_authenticate
+from jwt_sessions.throttling import SettlesThrottles
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
     from rest_framework.request import Request
     from rest_framework.response import Response
     from rest_framework.serializers import Serializer
+    from rest_framework.throttling import BaseThrottle
 
     from jwt_sessions.tokens import SessionAccessToken
 
 
-class SessionAPIView(APIView):
+class SessionAPIView(SettlesThrottles, APIView):
     """A view that speaks JSON only, is never cached, and commits what it did when it refuses."""
 
     parser_classes = [SmallJSONParser]
     renderer_classes = [JSONRenderer]
     authentication_classes: Any = []
     permission_classes: Any = []
+    # Beside the project's DEFAULT_THROTTLE_CLASSES.
+    own_throttle_classes: tuple[type[BaseThrottle], ...] = ()
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
@@ -49,6 +53,12 @@ class SessionAPIView(APIView):
     def http_request(self) -> HttpRequest:
         """Django's request, which signals and authentication backends expect."""
         return self.request._request  # noqa: SLF001 - DRF has no public name for it
+
+    def get_throttles(self) -> list[Any]:
+        """Return our own throttles and the project's."""
+        own = [throttle() for throttle in self.own_throttle_classes]
+        self.throttles = [*own, *super().get_throttles()]
+        return self.throttles
 
     def get_authenticate_header(self, request: Request) -> str:
         """Return a challenge also where no authentication class is set, so that 401 stays 401."""

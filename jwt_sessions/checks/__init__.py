@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 from django.core import checks
 from django.core.checks import CheckMessage, Tags
 
-from jwt_sessions.checks import project, simplejwt, values
+from jwt_sessions.checks import database, limits, project, simplejwt, values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     Rule = Callable[[], Iterator[CheckMessage]]
 
@@ -31,6 +31,8 @@ RULES: Final[tuple[Rule, ...]] = (
     values.claims_have_names_of_their_own,
     values.lifetimes_are_in_order,
     values.rotation_is_on,
+    limits.session_limit_can_serve,
+    limits.throttle_rates_can_serve,
     simplejwt.rotation_is_chosen,
     simplejwt.nothing_else_is_asked,
     simplejwt.its_class_authenticates_nobody,
@@ -39,7 +41,7 @@ RULES: Final[tuple[Rule, ...]] = (
     project.sessions_live_beside_users,
     project.times_have_zones,
 )
-DEPLOY_RULES: Final[tuple[Rule, ...]] = (values.signing_key_is_set,)
+DEPLOY_RULES: Final[tuple[Rule, ...]] = (values.signing_key_is_set, limits.throttles_can_count)
 
 
 def register() -> None:
@@ -48,6 +50,8 @@ def register() -> None:
         checks.register(_as_check(rule), Tags.security)
     for rule in DEPLOY_RULES:
         checks.register(_as_check(rule), Tags.security, deploy=True)
+    # It asks the database, which Django's `check` does only where it is told to, and `migrate`.
+    checks.register(_mariadb_sorts_ids_by_time, Tags.database)
 
 
 def _as_check(rule: Rule) -> Any:
@@ -56,3 +60,9 @@ def _as_check(rule: Rule) -> Any:
 
     check.__name__ = rule.__name__
     return check
+
+
+def _mariadb_sorts_ids_by_time(
+    app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    return list(database.mariadb_sorts_ids_by_time(databases))

@@ -83,6 +83,7 @@ class Migration(migrations.Migration):
                             ("user_deactivated", "account deactivated"),
                             ("user_deleted", "account deleted"),
                             ("token_reused", "refresh token reused"),
+                            ("session_limit", "too many sessions"),
                         ],
                         max_length=30,
                         verbose_name="why revoked",

@@ -72,6 +72,7 @@ class RevokedReason(models.TextChoices):
     USER_DEACTIVATED = "user_deactivated", _("account deactivated")
     USER_DELETED = "user_deleted", _("account deleted")
     TOKEN_REUSED = "token_reused", _("refresh token reused")
+    SESSION_LIMIT = "session_limit", _("too many sessions")
 
 
 class Session(models.Model):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,9 +27,11 @@ from jwt_sessions.sessions.revoking import revoke
 from jwt_sessions.tokens import parse_refresh_token
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from datetime import datetime
     from uuid import UUID
 
+    from django.db.models import QuerySet
     from django.http import HttpRequest
 
     from jwt_sessions.tokens import SessionRefreshToken
@@ -52,55 +55,32 @@ def refresh(text: str, *, request: HttpRequest | None = None) -> TokenPair | Ref
     However many callers present the same token at once, one generation follows. The superseded
     token gets the same successor again within REFRESH_GRACE_PERIOD; anything older is reuse and
     revokes the session (RFC 9700 section 4.14.2). The refusal is returned, not raised, so that
-    this revocation is not rolled back by the error it causes. Two queries where all is well.
+    this revocation is not rolled back by the error it causes. Two queries where all is well, four
+    at most to come to a decision.
+
+    Raises Django's ``OperationalError`` where a lock is not had in time.
     """
     try:
         token = parse_refresh_token(text)
     except InvalidToken as error:
         return Refusal(error.reason)
     now = timezone.now()
-    outcome = _judge(load_refresh_token(token.sid), token, now, request)
-    if outcome is None:
-        outcome = _judge_anew(token, now, request) or Refusal("contended")
+    row = load_refresh_token(token.sid)
+    outcome = Refusal("session_unknown") if row is None else _judge(row, token, now, request)
     if isinstance(outcome, Refusal):
         logger.debug("refresh of session %s refused: %s", token.sid, outcome.reason)
     return outcome
 
 
-def load_refresh_token(sid: UUID, *, lock: bool = False) -> RefreshToken | None:
+def load_refresh_token(sid: UUID) -> RefreshToken | None:
     """Return the newest refresh token of a session, with the session and its user."""
-    rows = RefreshToken.objects.with_user("session__user")
-    if lock:
-        # PostgreSQL cannot lock the nullable side of a join; MariaDB has no OF and locks them all.
-        has_of = connections[rows.db].features.has_select_for_update_of
-        rows = rows.select_for_update(of=("self",) if has_of else ())
-    try:
-        return rows.get(pk=sid)
-    except RefreshToken.DoesNotExist:
-        return None
-
-
-def _judge_anew(
-    token: SessionRefreshToken, now: datetime, request: HttpRequest | None
-) -> TokenPair | Refusal | None:
-    """Judge by the row as it is now: somebody was faster, and a plain read may repeat the old."""
-    if not connections[session_alias()].features.has_select_for_update:
-        # SQLite: a read of its own sees what is committed, and a transaction that reads before it
-        # writes could not wait for its turn.
-        return _judge(load_refresh_token(token.sid), token, now, request)
-    with transaction.atomic(using=session_alias()):
-        return _judge(load_refresh_token(token.sid, lock=True), token, now, request)
+    return RefreshToken.objects.with_user("session__user").filter(pk=sid).first()
 
 
 def _judge(
-    row: RefreshToken | None,
-    token: SessionRefreshToken,
-    now: datetime,
-    request: HttpRequest | None,
-) -> TokenPair | Refusal | None:
-    """Answer one refresh by the row as it was read; None: the row has changed since."""
-    if row is None:
-        return Refusal("session_unknown")
+    row: RefreshToken, token: SessionRefreshToken, now: datetime, request: HttpRequest | None
+) -> TokenPair | Refusal:
+    """Answer one refresh."""
     reason = why_dead(row.session, now=now)
     if reason is not None:
         return _refuse_dead(row.session, reason, request)
@@ -118,10 +98,45 @@ def _judge(
         )
         return Refusal("generation_unknown")
     if behind == 0:
-        return _rotate(row, now, request)
-    if behind == 1 and _is_in_grace(row, now):
-        return _repeat(row, now)
+        pair = _rotate(row, now, request)
+    elif _may_repeat(row, token, now):
+        pair = _repeat(row, now)
+    else:
+        return _end_reused(row, token, request)
+    return pair or _judge_overtaken(row, token, now, request)
+
+
+def _judge_overtaken(
+    stale: RefreshToken, token: SessionRefreshToken, now: datetime, request: HttpRequest | None
+) -> TokenPair | Refusal:
+    """Answer by the row as it is now, for it has changed since it was read.
+
+    It is read with a lock: under REPEATABLE READ a plain read repeats what it saw before. What was
+    read of the session and its user still holds, but for a revocation, which each UPDATE asks for.
+    """
+    if not conf.REFRESH_GRACE_PERIOD:
+        # Whoever was faster, there is nothing to repeat.
+        return _end_reused(stale, token, request)
+    with _may_lock():
+        row = RefreshToken.objects.select_for_update().filter(pk=stale.pk).first()
+        if row is None or row.generation <= token.generation:
+            # Nobody has rotated it, so it was revoked, and maybe cleared.
+            return Refusal("session_revoked")
+        row.session = stale.session
+        if _may_repeat(row, token, now):
+            return _repeat(row, now) or Refusal("contended")
+    # Not within the transaction: no trouble with the record may undo the revocation.
     return _end_reused(row, token, request)
+
+
+def _may_lock() -> AbstractContextManager[Any]:
+    """Return a transaction to lock in, but on SQLite, which has no such locks.
+
+    There a read of its own sees what is committed, and a transaction that reads before it writes
+    could not wait for its turn.
+    """
+    has_locks = connections[session_alias()].features.has_select_for_update
+    return transaction.atomic(using=session_alias()) if has_locks else nullcontext()
 
 
 def _refuse_dead(session: Session, reason: str, request: HttpRequest | None) -> Refusal:
@@ -131,12 +146,25 @@ def _refuse_dead(session: Session, reason: str, request: HttpRequest | None) -> 
     return Refusal(reason)
 
 
-def _is_in_grace(row: RefreshToken, now: datetime) -> bool:
+def _may_repeat(row: RefreshToken, token: SessionRefreshToken, now: datetime) -> bool:
+    """Return whether the token is the immediately preceding one, within the grace period."""
     period = conf.REFRESH_GRACE_PERIOD
-    return bool(period) and now - row.last_seen_at <= period and row.grace_uses < MAX_GRACE_USES
+    return (
+        row.generation - token.generation == 1
+        and bool(period)
+        and now - row.last_seen_at <= period
+        and row.grace_uses < MAX_GRACE_USES
+    )
+
+
+def _as_read(row: RefreshToken) -> QuerySet[RefreshToken]:
+    """Return the row if nobody has rotated it since, and its session is not revoked."""
+    unrevoked = Session.objects.filter(pk=row.pk, revoked_at=None)
+    return RefreshToken.objects.filter(Exists(unrevoked), pk=row.pk, generation=row.generation)
 
 
 def _rotate(row: RefreshToken, now: datetime, request: HttpRequest | None) -> TokenPair | None:
+    """Return the next pair, or None where the row has changed since it was read."""
     changes: dict[str, Any] = {"last_seen_at": now}
     if address := clients.address_of(request):
         changes["address"] = address
@@ -144,8 +172,7 @@ def _rotate(row: RefreshToken, now: datetime, request: HttpRequest | None) -> To
         changes["generation"] = row.generation + 1
         changes["grace_uses"] = 0
         changes["idle_expires_at"] = idle_end(row.session, now)
-    unrevoked = Session.objects.filter(pk=row.pk, revoked_at=None)
-    as_read = RefreshToken.objects.filter(Exists(unrevoked), pk=row.pk, generation=row.generation)
+    as_read = _as_read(row)
     for name, value in changes.items():
         setattr(row, name, value)
     # Minted first: a key that cannot sign must not cost the client the token it has.
@@ -165,10 +192,8 @@ def _follow_rotated_secret(session: Session) -> None:
 
 def _repeat(row: RefreshToken, now: datetime) -> TokenPair | None:
     """Hand out the current generation again: a reply was lost, or two tabs were quick."""
-    as_read = RefreshToken.objects.filter(
-        pk=row.pk, generation=row.generation, grace_uses__lt=MAX_GRACE_USES
-    )
-    if not as_read.update(grace_uses=F("grace_uses") + 1):
+    unspent = _as_read(row).filter(grace_uses__lt=MAX_GRACE_USES)
+    if not unspent.update(grace_uses=F("grace_uses") + 1):
         return None
     return mint_pair(row.session, now=now)
 

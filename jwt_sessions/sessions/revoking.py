@@ -31,7 +31,7 @@ def revoke(
     concerned = Session.objects.filter(pk=sid)
     if owner is not None:
         concerned = concerned.filter(user_id=owner.pk)
-    count = _revoke(concerned, session_id=sid, user=owner, reason=reason, by=by, request=request)
+    count = revoke_set(concerned, session_id=sid, user=owner, reason=reason, by=by, request=request)
     return bool(count)
 
 
@@ -51,7 +51,7 @@ def revoke_all(
     concerned = Session.objects.filter(user_id=user.pk).unexpired()
     if keep is not None:
         concerned = concerned.exclude(pk=keep)
-    return _revoke(concerned, user=user, reason=reason, by=by, request=request)
+    return revoke_set(concerned, user=user, reason=reason, by=by, request=request)
 
 
 def revoke_unbound(user: AbstractBaseUser) -> int:
@@ -61,7 +61,7 @@ def revoke_unbound(user: AbstractBaseUser) -> int:
         .unexpired()
         .exclude(auth_hash__in=[*auth_hashes(user)])
     )
-    return _revoke(unbound, user=user, reason=RevokedReason.PASSWORD_CHANGED)
+    return revoke_set(unbound, user=user, reason=RevokedReason.PASSWORD_CHANGED)
 
 
 def forget(user: AbstractBaseUser) -> None:
@@ -82,7 +82,7 @@ def forget(user: AbstractBaseUser) -> None:
     )
 
 
-def _revoke(
+def revoke_set(
     concerned: SessionQuerySet,
     *,
     user: AbstractBaseUser | None,
@@ -91,6 +91,7 @@ def _revoke(
     by: AbstractBaseUser | None = None,
     request: HttpRequest | None = None,
 ) -> int:
+    """Revoke the sessions of a query that are not revoked yet, and announce it; return how many."""
     count = concerned.revoke(reason=reason, by=by)
     if count:
         announce(

@@ -12,6 +12,7 @@ from jwt_sessions.conf import conf
 from jwt_sessions.models import RefreshToken, Session
 from jwt_sessions.revocation import auth_hashes
 from jwt_sessions.sessions.announcing import announce, session_alias
+from jwt_sessions.sessions.limiting import make_room, take_turns
 from jwt_sessions.sessions.pairs import TokenPair, idle_end, mint_pair
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ def start(
     characters are cut. `data` is any JSON object of your own, found again on ``session.data``.
     Sends ``user_logged_in`` (whose receiver in Django updates ``last_login``) and
     ``session_started``. Two inserts.
+
+    Beyond MAX_SESSIONS_PER_USER live sessions, the oldest are revoked, or, by SESSION_LIMIT_POLICY,
+    ``SessionLimitReached`` is raised. That costs three queries more.
     """
     now = timezone.now()
     client = clients.describe(request)
@@ -53,6 +57,8 @@ def start(
         expires_at=now + conf.SESSION_LIFETIME,
     )
     with transaction.atomic(using=session_alias()):
+        if conf.MAX_SESSIONS_PER_USER is not None:
+            take_turns(user)
         session.save(using=session_alias())
         RefreshToken.objects.create(
             session=session,
@@ -60,6 +66,8 @@ def start(
             idle_expires_at=idle_end(session, now),
             address=client.address,
         )
+        if conf.MAX_SESSIONS_PER_USER is not None:
+            make_room(session, conf.MAX_SESSIONS_PER_USER, request=request)
         pair = mint_pair(session, now=now)
         # Not type(user): that of request.user is a lazy wrapper.
         announce(user_logged_in, sender=user.__class__, user=user, request=request)

@@ -1,0 +1,61 @@
+"""Servers of the tests' own, for what must be stopped and started again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+
+def need(program):
+    """Return where `program` is; without it skip, and say so, or fail where CI runs."""
+    path = shutil.which(program)
+    if path is None and os.environ.get("CI"):
+        pytest.fail(f"{program} is not installed, and CI skips nothing")
+    return path or pytest.skip(f"{program} is not installed")
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def wait_for_port(port):
+    for _ in range(600):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    pytest.fail(f"nothing answers on port {port}")
+
+
+class RedisServer:
+    """A Redis that keeps nothing, on a port of its own."""
+
+    def __init__(self):
+        self.program, self.port = need("redis-server"), free_port()
+        self.start()
+
+    def start(self):
+        command = [self.program, "--port", str(self.port), "--bind", "127.0.0.1"]
+        command += ["--save", "", "--appendonly", "no"]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        wait_for_port(self.port)
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    @property
+    def caches(self):
+        """What CACHES says to use it."""
+        backend = "django.core.cache.backends.redis.RedisCache"
+        return {
+            "default": {"BACKEND": backend, "LOCATION": f"redis://127.0.0.1:{self.port}"},
+        }

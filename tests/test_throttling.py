@@ -1,0 +1,322 @@
+"""Limits on sign-in and refresh: guessing is capped, honest people are not."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.signals import user_login_failed
+from django.core.cache import cache
+from django.db import connection
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.response import Response
+from rest_framework.test import APIRequestFactory
+from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
+
+from jwt_sessions.throttling import SettlesThrottles, SignInThrottle
+from tests.people import Device, make_user
+from tests.servers import RedisServer
+
+proves = pytest.mark.proves
+
+
+def device_at(address):
+    device = Device()
+    device.http.defaults["REMOTE_ADDR"] = address
+    return device
+
+
+def statuses(device, user, password, times):
+    return [device.sign_in(user, password).status_code for _ in range(times)]
+
+
+@pytest.fixture
+def limits(set_jwt):
+    """Set some rates, and turn all others off."""
+
+    def set_rates(**rates):
+        off = dict.fromkeys(("sign_in", "sign_in_account", "refresh", "refresh_session"))
+        set_jwt(THROTTLE_RATES={**off, **rates})
+
+    return set_rates
+
+
+@pytest.fixture
+def redis_server(settings):
+    """A Redis of this test's own, as the default cache."""
+    server = RedisServer()
+    settings.CACHES = server.caches
+    yield server
+    server.kill()
+
+
+def test_by_default_thirty_failures_of_a_caller_in_a_minute_are_enough(alice, bob, limits):
+    limits(sign_in="30/min")
+    device = Device()
+    assert statuses(device, alice, "wrong", 15) == [401] * 15
+    assert statuses(device, bob, "wrong", 15) == [401] * 15
+    assert device.sign_in(alice).status_code == 429
+
+
+def test_a_429_has_a_code_and_says_when_and_then_it_works(alice, limits, clock):
+    limits(sign_in="1/min")
+    clock.shift(timedelta(seconds=20.5))
+    device = Device()
+    assert statuses(device, alice, "wrong", 1) == [401]
+    answer = device.sign_in(alice)
+    assert (answer.status_code, answer.json()["code"]) == (429, "throttled")
+    assert answer["Retry-After"] == "40"
+    clock.shift(timedelta(seconds=40))
+    assert device.sign_in(alice).status_code == 200
+
+
+def test_a_successful_sign_in_does_not_use_up_the_allowance(alice, limits):
+    limits(sign_in="2/min", sign_in_account="2/hour")
+    device = Device()
+    assert statuses(device, alice, "alice", 5) == [200] * 5
+    assert statuses(device, alice, "wrong", 3) == [401, 401, 429]
+
+
+def test_what_is_no_guess_does_not_use_it_up_either(alice, limits):
+    limits(sign_in="1/min", sign_in_account="1/hour")
+    device = Device()
+    assert [device.post("token/", body).status_code for body in ({}, [], "x")] == [400] * 3
+    assert device.sign_in(alice).status_code == 200
+
+
+def test_an_account_is_guarded_against_guesses_from_everywhere(alice, limits):
+    limits(sign_in_account="20/hour")
+    found = [device_at(f"203.0.113.{n}").sign_in(alice, "wrong").status_code for n in range(21)]
+    assert found == [401] * 20 + [429]
+
+
+def test_accounts_that_do_not_exist_are_limited_alike(alice, limits):
+    limits(sign_in_account="1/hour")
+    nobody = type(alice)(**{type(alice).USERNAME_FIELD: "Nobody@example.com"})
+    assert statuses(Device(), nobody, "wrong", 2) == [401, 429]
+
+
+def test_another_spelling_of_the_name_is_the_same_account(alice, limits):
+    limits(sign_in_account="2/hour")
+    field = type(alice).USERNAME_FIELD
+    name = alice.get_username()
+    spellings = (name, name.upper(), name.replace("alice", "ａｌｉｃｅ"))
+    bodies = [{field: spelling, "password": "wrong"} for spelling in spellings]
+    found = [Device().post("token/", body).status_code for body in bodies]
+    assert found == [401, 401, 429]
+
+
+def test_strangers_cannot_lock_people_out_where_they_have_signed_in_before(alice, limits):
+    limits(sign_in_account="3/hour")
+    home, elsewhere = device_at("198.51.100.7"), device_at("203.0.113.5")
+    assert home.sign_in(alice).status_code == 200
+    assert statuses(elsewhere, alice, "wrong", 4) == [401, 401, 401, 429]
+    assert home.sign_in(alice).status_code == 200
+    assert statuses(home, alice, "wrong", 4) == [401, 401, 401, 429]
+
+
+@proves("A5")
+def test_a_caller_is_who_the_trusted_proxies_say(alice, limits, set_jwt):
+    set_jwt(NUM_PROXIES=1)
+    limits(sign_in="1/min")
+    first, second = (
+        Device(**{"x-forwarded-for": f"10.0.0.1, {address}"})
+        for address in ("203.0.113.5", "203.0.113.6")
+    )
+    assert statuses(first, alice, "wrong", 2) == [401, 429]
+    assert second.sign_in(alice).status_code == 200
+
+
+@proves("A5")
+def test_a_forged_header_buys_no_new_allowance(alice, limits):
+    limits(sign_in="1/min")
+    found = [
+        Device(**{"x-forwarded-for": f"203.0.113.{n}"}).sign_in(alice, "wrong").status_code
+        for n in range(2)
+    ]
+    assert found == [401, 429]
+
+
+def test_the_operator_learns_that_all_callers_share_a_proxy(alice, limits, caplog):
+    limits(sign_in="1/min")
+    device = Device(**{"x-forwarded-for": "203.0.113.5"})
+    with caplog.at_level(logging.WARNING, "jwt_sessions"):
+        statuses(device, alice, "wrong", 2)
+    assert "NUM_PROXIES is 0" in caplog.text
+
+
+def test_the_addresses_of_one_ipv6_network_are_one_caller(alice, limits):
+    limits(sign_in="1/min")
+    addresses = ("2001:db8:0:7::1", "2001:db8:0:7:ffff::1", "2001:db8:0:8::1")
+    found = [device_at(address).sign_in(alice, "wrong").status_code for address in addresses]
+    assert found == [401, 429, 401]
+
+
+class SlowBackend(ModelBackend):
+    """Lets something happen while it looks at a password."""
+
+    meanwhile = None
+
+    def authenticate(self, request, **given):
+        if SlowBackend.meanwhile:
+            happen, SlowBackend.meanwhile = SlowBackend.meanwhile, None
+            happen()
+        return super().authenticate(request, **given)
+
+
+def test_where_sign_ins_under_way_fill_the_allowance_the_wait_is_short(alice, limits, settings):
+    settings.AUTHENTICATION_BACKENDS = ["tests.test_throttling.SlowBackend"]
+    limits(sign_in_account="1/hour")
+    seen = []
+    SlowBackend.meanwhile = lambda: seen.append(Device().sign_in(alice))
+    assert Device().sign_in(alice).status_code == 200
+    assert (seen[0].status_code, seen[0]["Retry-After"]) == (429, "1")
+    assert Device().sign_in(alice).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("kind", ["memory", "redis"])
+def test_many_guesses_at_once_are_no_more_than_the_rate_allows(limits, request, kind, heard):
+    if kind == "redis":
+        request.getfixturevalue("redis_server")
+    limits(sign_in="10/min", sign_in_account="5/hour")
+    alice, tried = make_user("alice"), heard(user_login_failed)
+
+    def guess(number):
+        try:
+            return Device().sign_in(alice, f"guess {number}").status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(30) as pool:
+        found = list(pool.map(guess, range(30)))
+    assert sorted(found) == [401] * 5 + [429] * 25
+    assert len(tried) == 5
+
+
+@proves("P8")
+def test_p8_without_its_cache_nobody_signs_in_and_who_is_in_carries_on(
+    alice, phone, redis_server, caplog
+):
+    redis_server.kill()
+    answer = Device().sign_in(alice)
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert int(answer["Retry-After"]) > 0
+    assert phone.call_protected().status_code == 200
+    assert phone.refresh().status_code == 200
+    redis_server.start()
+    assert Device().sign_in(alice).status_code == 200
+
+
+@proves("P8")
+def test_a_cache_lost_while_the_password_is_proven_loses_no_sign_in(
+    alice, redis_server, settings, caplog
+):
+    settings.AUTHENTICATION_BACKENDS = ["tests.test_throttling.SlowBackend"]
+    SlowBackend.meanwhile = redis_server.kill
+    assert Device().sign_in(alice).status_code == 200
+
+
+def test_a_flushed_cache_starts_to_count_anew(alice, limits):
+    limits(sign_in="1/min")
+    device = Device()
+    assert statuses(device, alice, "wrong", 2) == [401, 429]
+    cache.clear()
+    assert device.sign_in(alice).status_code == 200
+
+
+def test_a_cache_that_keeps_nothing_limits_nobody(alice, limits, settings):
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+    limits(sign_in="1/min", refresh="1/min", refresh_session="1/min")
+    device = Device()
+    assert statuses(device, alice, "wrong", 3) == [401] * 3
+    assert device.sign_in(alice).status_code == 200
+    assert [device.refresh().status_code for _ in range(3)] == [200] * 3
+
+
+def test_a_scope_or_all_of_them_can_be_turned_off(alice, limits, set_jwt):
+    limits()
+    assert statuses(Device(), alice, "wrong", 40) == [401] * 40
+    set_jwt(THROTTLE_RATES=None)
+    assert statuses(Device(), alice, "wrong", 40) == [401] * 40
+
+
+def test_the_cache_learns_neither_name_nor_address(alice, limits, redis_server):
+    limits(sign_in="10/min", sign_in_account="10/hour")
+    statuses(Device(), alice, "wrong", 1)
+    statuses(Device(), alice, "alice", 1)
+    keys = b" ".join(cache._cache.get_client().keys("*"))
+    assert keys.count(b"jwt_sessions:throttle") >= 3
+    assert b"alice" not in keys
+    assert b"127.0.0.1" not in keys
+
+
+class TestRefresh:
+    def test_failures_of_a_caller_are_limited(self, phone, limits, clock):
+        limits(refresh="2/min")
+        assert [phone.refresh("bad").status_code for _ in range(3)] == [401, 401, 429]
+        assert phone.refresh().status_code == 429
+        clock.shift(timedelta(minutes=1))
+        assert phone.refresh().status_code == 200
+
+    def test_success_does_not_use_up_the_allowance(self, phone, limits):
+        limits(refresh="1/min")
+        assert [phone.refresh().status_code for _ in range(5)] == [200] * 5
+
+    def test_a_session_that_refreshes_without_pause_is_slowed_and_no_other(
+        self, phone, laptop, limits, clock
+    ):
+        limits(refresh_session="2/min")
+        assert [phone.refresh().status_code for _ in range(3)] == [200, 200, 429]
+        assert laptop.refresh().status_code == 200
+        clock.shift(timedelta(minutes=1))
+        assert phone.refresh().status_code == 200
+
+    def test_a_forged_token_uses_up_nobodys_allowance(self, phone, limits):
+        limits(refresh_session="1/min")
+        forged = phone.refresh_token[:-4] + "AAAA"
+        assert [phone.refresh(forged).status_code for _ in range(3)] == [401] * 3
+        assert phone.refresh().status_code == 200
+
+
+class RefuseAll(BaseThrottle):
+    def allow_request(self, request, view):
+        return False
+
+
+def test_the_projects_own_throttles_are_obeyed_too(alice, monkeypatch):
+    monkeypatch.setattr(APIView, "throttle_classes", [RefuseAll])
+    answer = Device().sign_in(alice)
+    assert (answer.status_code, answer.json()["code"]) == (429, "throttled")
+
+
+class SignInOfTheProject(SettlesThrottles, APIView):
+    """What a project writes that signs in another way."""
+
+    authentication_classes: list = []
+    throttle_classes = [RefuseAll, SignInThrottle]
+
+    def post(self, request):
+        if request.data["password"] != "right":
+            raise AuthenticationFailed
+        return Response()
+
+
+def test_a_view_of_the_projects_own_can_be_limited(db, limits, monkeypatch):
+    limits(sign_in="1/min")
+    monkeypatch.setattr(SignInOfTheProject, "throttle_classes", [SignInThrottle])
+    view = SignInOfTheProject.as_view()
+
+    def send(password):
+        return view(APIRequestFactory().post("/", {"password": password})).status_code
+
+    assert [send("right"), send("right"), send("wrong"), send("right")] == [200, 200, 403, 429]
+
+
+def test_a_view_whose_other_throttle_refuses_settles_too(db):
+    view = SignInOfTheProject.as_view()
+    assert view(APIRequestFactory().post("/", {"password": "right"})).status_code == 429
