@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -70,7 +71,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # What an integrator adds, from here on.
 
-JWT_SESSIONS = {
+JWT_SESSIONS: dict[str, Any] = {
     "ISSUER": "http://127.0.0.1:8000",
 }
 if os.environ.get("THROTTLES") == "off":

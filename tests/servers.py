@@ -8,6 +8,8 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
+from threading import Thread
 
 import pytest
 
@@ -59,3 +61,42 @@ class RedisServer:
         return {
             "default": {"BACKEND": backend, "LOCATION": f"redis://127.0.0.1:{self.port}"},
         }
+
+
+class Line:
+    """A line to a server that can be cut and mended: whoever connects here talks to the server."""
+
+    def __init__(self, host, port):
+        self.server = (host, int(port))
+        self.port = free_port()
+        self.ends = []
+        self.mend()
+
+    def mend(self):
+        self.listener = socket.create_server(("127.0.0.1", self.port), backlog=100)
+        Thread(target=self._accept, args=(self.listener,), daemon=True).start()
+
+    def cut(self):
+        """End all connections and refuse new ones, as a server that is away does."""
+        for end in [self.listener, *self.ends]:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+        self.ends.clear()
+
+    def _accept(self, listener):
+        with suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.create_connection(self.server)
+                self.ends += [near, far]
+                for pair in ((near, far), (far, near)):
+                    Thread(target=self._forward, args=pair, daemon=True).start()
+
+    @staticmethod
+    def _forward(source, target):
+        with suppress(OSError):
+            while data := source.recv(65_536):
+                target.sendall(data)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_RDWR)
