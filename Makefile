@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8000
 THROTTLES ?= on
+OPTIONS ?=
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 MARIADB_STAMP = $(VENV)/.installed-mariadb
 
-.PHONY: demo test check test-all wheel lock migrations clean
+.PHONY: demo test check test-all wheel benchmark lock migrations clean
 
 demo: $(STAMP)  ## a working site on port 8000 of this machine (PORT=8001, THROTTLES=off)
 	$(BIN)/python manage.py migrate --verbosity 0
@@ -35,6 +36,9 @@ test-all: $(STAMP) $(MARIADB_STAMP)  ## the same tests on PostgreSQL and MariaDB
 
 wheel: $(STAMP)  ## build the wheel, install it elsewhere, start it once
 	sh tests/wheel_works.sh $(BIN)/python
+
+benchmark: $(STAMP)  ## the same work done by simplejwt and by us, side by side (OPTIONS="--only refresh")
+	$(BIN)/python -m benchmarks $(OPTIONS)
 
 COMPILE = $(BIN)/uv pip compile --upgrade --python-version 3.11 --generate-hashes --no-annotate \
 	--custom-compile-command 'make lock' --no-emit-index-url --no-emit-find-links -q

@@ -1,0 +1,81 @@
+"""Settings of the benchmarks: one project for both sides, on the database BENCHMARK_DATABASE."""
+
+import os
+import tempfile
+
+SECRET_KEY = "a-key-for-benchmarks-that-is-long-enough-to-please-every-check"
+ALLOWED_HOSTS = ["testserver"]
+USE_TZ = True
+TIME_ZONE = "UTC"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+ROOT_URLCONF = "benchmarks.urls"
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
+    "jwt_sessions",
+]
+
+# What startproject writes, but for messages, which need templates.
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+# Gone when the process ends.
+SCRATCH = tempfile.TemporaryDirectory(prefix="jwt_sessions_benchmarks_", ignore_cleanup_errors=True)
+
+SQLITE = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": f"{SCRATCH.name}/none.sqlite3",
+    "TEST": {"NAME": f"{SCRATCH.name}/benchmarks.sqlite3"},
+    # As in the example project. With SQLite's own defaults every commit waits for the disk, and the
+    # disk would be what is measured.
+    "OPTIONS": {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
+    },
+}
+
+POSTGRESQL = {
+    "ENGINE": "django.db.backends.postgresql",
+    # Connected to for as long as it takes to create the scratch database.
+    "NAME": "postgres",
+    "TEST": {"NAME": f"jwt_sessions_benchmarks_{os.getpid()}"},
+    "HOST": os.environ.get("POSTGRES_HOST", "127.0.0.1"),
+    "PORT": os.environ.get("POSTGRES_PORT", "5432"),
+    "USER": os.environ.get("POSTGRES_USER", "postgres"),
+    "PASSWORD": os.environ.get("POSTGRES_PASSWORD", ""),
+}
+
+DATABASES = {
+    "default": {
+        **{"sqlite": SQLITE, "postgresql": POSTGRESQL}[
+            os.environ.get("BENCHMARK_DATABASE", "sqlite")
+        ],
+        # Persistent connections: connecting would cost both sides more than the work.
+        "CONN_MAX_AGE": None,
+    }
+}
+
+# Cheap, for both sides: a real hash takes far longer than all else in a login.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+SIGNING_KEY = "the-one-key-that-both-sides-sign-with-by-HS256"
+
+SIMPLE_JWT = {
+    "SIGNING_KEY": SIGNING_KEY,
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+    "UPDATE_LAST_LOGIN": True,
+}
+
+JWT_SESSIONS = {"ISSUER": "https://issuer.example", "SIGNING_KEY": SIGNING_KEY}
