@@ -78,4 +78,9 @@ SIMPLE_JWT = {
     "UPDATE_LAST_LOGIN": True,
 }
 
-JWT_SESSIONS = {"ISSUER": "https://issuer.example", "SIGNING_KEY": SIGNING_KEY}
+# Neither side has limits, but where a work says so.
+JWT_SESSIONS = {
+    "ISSUER": "https://issuer.example",
+    "SIGNING_KEY": SIGNING_KEY,
+    "THROTTLE_RATES": None,
+}

@@ -94,7 +94,8 @@ class Settings:
     def as_dict(name: str) -> Mapping[str, Any] | None:
         """Return a setting that should be a dict; None where it is something else."""
         value = getattr(settings, name, {})
-        return value if isinstance(value, Mapping) else None
+        # The first question answers nearly all, and much faster.
+        return value if type(value) is dict or isinstance(value, Mapping) else None
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the value set for `name`, or `default`."""

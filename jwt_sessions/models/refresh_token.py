@@ -1,9 +1,35 @@
 from __future__ import annotations
 
+from typing import Any, Self
+
 from django.db import models
+from django.db.models import BooleanField, F, Func
 from django.utils.translation import gettext_lazy as _
 
 from jwt_sessions.models.primary import PrimaryQuerySet
+
+
+class OfUnrevokedSession(Func):
+    """Whether the session of a refresh token is not revoked, asked within the same statement.
+
+    ``Exists(queryset)`` would say the same, and take longer to compile than all of the UPDATE.
+    """
+
+    template = (
+        "EXISTS (SELECT 1 FROM %(table)s s WHERE s.id = %(expressions)s AND s.revoked_at IS NULL)"
+    )
+    output_field = BooleanField()
+
+    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> Any:  # type: ignore[override]
+        """Return the SQL and its parameters."""
+        table = connection.ops.quote_name(RefreshToken.session.field.related_model._meta.db_table)
+        return super().as_sql(compiler, connection, table=table, **extra)
+
+
+class RefreshTokenQuerySet(PrimaryQuerySet["RefreshToken"]):
+    def unchanged(self, row: RefreshToken) -> Self:
+        """Return `row`, if nobody has rotated it since it was read, nor revoked its session."""
+        return self.filter(OfUnrevokedSession(F("pk")), pk=row.pk, generation=row.generation)
 
 
 class RefreshToken(models.Model):
@@ -28,7 +54,7 @@ class RefreshToken(models.Model):
     idle_expires_at = models.DateTimeField(_("ends unless used by"))
     address = models.GenericIPAddressField(_("last address"), null=True, blank=True)
 
-    objects = PrimaryQuerySet["RefreshToken"].as_manager()
+    objects = RefreshTokenQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("refresh token")

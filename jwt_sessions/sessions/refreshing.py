@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connections, transaction
-from django.db.models import Exists, F
+from django.db.models import F
 from django.utils import timezone
 
 from jwt_sessions import clients, signals
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from django.db.models import QuerySet
     from django.http import HttpRequest
 
     from jwt_sessions.tokens import SessionRefreshToken
@@ -74,7 +73,10 @@ def refresh(text: str, *, request: HttpRequest | None = None) -> TokenPair | Ref
 
 def load_refresh_token(sid: UUID) -> RefreshToken | None:
     """Return the newest refresh token of a session, with the session and its user."""
-    return RefreshToken.objects.with_user("session__user").filter(pk=sid).first()
+    try:
+        return RefreshToken.objects.with_user("session__user").get(pk=sid)
+    except RefreshToken.DoesNotExist:
+        return None
 
 
 def _judge(
@@ -157,12 +159,6 @@ def _may_repeat(row: RefreshToken, token: SessionRefreshToken, now: datetime) ->
     )
 
 
-def _as_read(row: RefreshToken) -> QuerySet[RefreshToken]:
-    """Return the row if nobody has rotated it since, and its session is not revoked."""
-    unrevoked = Session.objects.filter(pk=row.pk, revoked_at=None)
-    return RefreshToken.objects.filter(Exists(unrevoked), pk=row.pk, generation=row.generation)
-
-
 def _rotate(row: RefreshToken, now: datetime, request: HttpRequest | None) -> TokenPair | None:
     """Return the next pair, or None where the row has changed since it was read."""
     changes: dict[str, Any] = {"last_seen_at": now}
@@ -172,12 +168,12 @@ def _rotate(row: RefreshToken, now: datetime, request: HttpRequest | None) -> To
         changes["generation"] = row.generation + 1
         changes["grace_uses"] = 0
         changes["idle_expires_at"] = idle_end(row.session, now)
-    as_read = _as_read(row)
+    unchanged = RefreshToken.objects.unchanged(row)
     for name, value in changes.items():
         setattr(row, name, value)
     # Minted first: a key that cannot sign must not cost the client the token it has.
     pair = mint_pair(row.session, now=now)
-    if not as_read.update(**changes):
+    if not unchanged.update(**changes):
         return None
     _follow_rotated_secret(row.session)
     announce(signals.session_refreshed, session=row.session, request=request)
@@ -192,7 +188,7 @@ def _follow_rotated_secret(session: Session) -> None:
 
 def _repeat(row: RefreshToken, now: datetime) -> TokenPair | None:
     """Hand out the current generation again: a reply was lost, or two tabs were quick."""
-    unspent = _as_read(row).filter(grace_uses__lt=MAX_GRACE_USES)
+    unspent = RefreshToken.objects.unchanged(row).filter(grace_uses__lt=MAX_GRACE_USES)
     if not unspent.update(grace_uses=F("grace_uses") + 1):
         return None
     return mint_pair(row.session, now=now)
