@@ -33,7 +33,11 @@ class MeView(GenericAPIView[Any]):
     serializer_class = MeSerializer
 
     @extend_schema(
-        responses={200: MeSerializer, 401: OpenApiResponse(description="Not signed in.")}
+        responses={
+            200: MeSerializer,
+            401: OpenApiResponse(description="Not signed in."),
+            429: OpenApiResponse(description="Too many requests."),
+        }
     )
     def get(self, request: Request) -> Response:
         return Response(MeSerializer(request).data, headers={"Cache-Control": "no-store"})

@@ -6,7 +6,14 @@ from typing import Any, Final
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiViewExtension
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_serializer,
+    extend_schema_view,
+)
 from rest_framework import serializers
 
 from jwt_sessions.api import serializers as ours
@@ -18,17 +25,65 @@ class ErrorSerializer(serializers.Serializer[Any]):
     code = serializers.CharField()
 
 
-BAD_BODY: Final = OpenApiResponse(
-    {"type": "object", "additionalProperties": {}},
-    description="The body cannot be read (`detail`, `code`), or a list of errors for each field.",
-)
-REFUSED: Final = OpenApiResponse(ErrorSerializer, description="Refused; `code` says how.")
-NOT_FOUND: Final = OpenApiResponse(ErrorSerializer, description="No such session of yours.")
+@extend_schema_serializer(component_name="Rename")
+class WholeRenameSerializer(ours.RenameSerializer):
+    # drf-spectacular takes whatever a PATCH carries for optional; a name is all that ours carries.
+    @property
+    def partial(self) -> bool:
+        return False
+
+    @partial.setter
+    def partial(self, value: bool) -> None:
+        pass
+
+
 NO_CONTENT: Final = OpenApiResponse(description="Done.")
 EMPTY: Final = OpenApiResponse({"type": "object"}, description="Done.")
-UNSUPPORTED: Final = OpenApiResponse(ErrorSerializer, description="JSON only.")
 
-BODY_ERRORS: Final = {400: BAD_BODY, 401: REFUSED, 415: UNSUPPORTED}
+
+def error(description: str) -> OpenApiResponse:
+    """Return an answer of our common form."""
+    return OpenApiResponse(ErrorSerializer, description=description)
+
+
+# What any of our endpoints may answer. 405 is missing: OpenAPI has no place for the methods that a
+# path does not have.
+ERRORS: Final = {
+    401: error("Refused; `code` says how."),
+    406: error("JSON only."),
+    429: error("Too many requests (`throttled`)."),
+    503: error("Nobody can be let in just now (`unavailable`). Try again with the same tokens."),
+}
+BODY_ERRORS: Final = {
+    400: OpenApiResponse(
+        {"type": "object", "additionalProperties": {}},
+        description="The body cannot be read (`detail`, `code`), or errors for each field.",
+    ),
+    415: error("JSON only."),
+}
+UNKNOWN_SESSION: Final = {404: error("No such session of yours.")}
+UNKNOWN_CURSOR: Final = {404: error("A cursor that cannot be read.")}
+
+SID: Final = OpenApiParameter("sid", OpenApiTypes.UUID, OpenApiParameter.PATH)
+HEADERS: Final = [
+    OpenApiParameter(
+        "Cache-Control",
+        location=OpenApiParameter.HEADER,
+        enum=["no-store"],
+        required=True,
+        response=True,
+    ),
+    OpenApiParameter(
+        "WWW-Authenticate", location=OpenApiParameter.HEADER, required=True, response=[401]
+    ),
+    OpenApiParameter(
+        "Retry-After",
+        OpenApiTypes.INT,
+        OpenApiParameter.HEADER,
+        description="In seconds.",
+        response=[429, 503],
+    ),
+]
 
 
 class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -43,6 +98,13 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
         )
 
 
+def operation(success: dict[int, Any], *, request: Any = None, **options: Any) -> Any:
+    """Say what goes into a method and comes out of it; the errors of all are added."""
+    responses = success | (BODY_ERRORS if request else {}) | ERRORS
+    parameters = [*options.pop("parameters", []), *HEADERS]
+    return extend_schema(request=request, responses=responses, parameters=parameters, **options)
+
+
 def describe(target: str, **methods: Any) -> None:
     """Say for each method of a view what goes in and what comes out."""
 
@@ -55,52 +117,39 @@ def describe(target: str, **methods: Any) -> None:
 
 describe(
     "jwt_sessions.api.token_views.TokenObtainPairView",
-    post=extend_schema(
-        request=ours.SignInSerializer,
-        responses={200: ours.TokenPairSerializer, **BODY_ERRORS},
-    ),
+    post=operation({200: ours.TokenPairSerializer}, request=ours.SignInSerializer),
 )
 describe(
     "jwt_sessions.api.token_views.TokenRefreshView",
-    post=extend_schema(
-        request=ours.RefreshSerializer,
-        responses={200: ours.TokenPairSerializer, **BODY_ERRORS},
-    ),
+    post=operation({200: ours.TokenPairSerializer}, request=ours.RefreshSerializer),
 )
 describe(
     "jwt_sessions.api.token_views.TokenVerifyView",
-    post=extend_schema(request=ours.VerifySerializer, responses={200: EMPTY, **BODY_ERRORS}),
+    post=operation({200: EMPTY}, request=ours.VerifySerializer),
 )
 describe(
     "jwt_sessions.api.token_views.TokenBlacklistView",
-    post=extend_schema(request=ours.RefreshSerializer, responses={200: EMPTY, **BODY_ERRORS}),
+    post=operation({200: EMPTY}, request=ours.RefreshSerializer),
 )
 describe(
     "jwt_sessions.api.token_views.LogoutView",
-    post=extend_schema(
-        request=None,
-        responses={204: NO_CONTENT, 401: REFUSED},
-        auth=[{SessionScheme.name: []}],  # type: ignore[list-item]  # as it is documented
-    ),
+    post=operation({204: NO_CONTENT}, auth=[{SessionScheme.name: []}]),
 )
 describe(
     "jwt_sessions.api.session_views.SessionListView",
-    get=extend_schema(
-        responses={200: ours.SessionSerializer(many=True), 401: REFUSED, 404: NOT_FOUND}
-    ),
+    get=operation({200: ours.SessionSerializer(many=True), **UNKNOWN_CURSOR}),
 )
 describe(
     "jwt_sessions.api.session_views.SessionDetailView",
-    patch=extend_schema(
-        request=ours.RenameSerializer,
-        responses={200: ours.SessionSerializer, 404: NOT_FOUND, **BODY_ERRORS},
+    patch=operation(
+        {200: ours.SessionSerializer, **UNKNOWN_SESSION},
+        request=WholeRenameSerializer,
+        parameters=[SID],
     ),
-    delete=extend_schema(responses={204: NO_CONTENT, 401: REFUSED, 404: NOT_FOUND}),
+    delete=operation({204: NO_CONTENT, **UNKNOWN_SESSION}, parameters=[SID]),
 )
 for _view in ("RevokeOtherSessionsView", "RevokeAllSessionsView"):
     describe(
         f"jwt_sessions.api.session_views.{_view}",
-        post=extend_schema(
-            request=None, responses={200: ours.RevokedCountSerializer, 401: REFUSED}
-        ),
+        post=operation({200: ours.RevokedCountSerializer}),
     )

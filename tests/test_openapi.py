@@ -36,6 +36,26 @@ def test_the_access_token_is_described_as_a_bearer_token(schema):
 
 def test_answers_and_errors_are_described(schema):
     responses = schema["paths"]["/api/auth/token/"]["post"]["responses"]
-    assert set(responses) == {"200", "400", "401", "415"}
+    assert set(responses) == {"200", "400", "401", "406", "415", "429", "503"}
     reference = responses["200"]["content"]["application/json"]["schema"]["$ref"]
     assert reference == "#/components/schemas/TokenPair"
+
+
+def test_every_operation_names_what_any_of_them_may_answer(schema):
+    for path, operations in schema["paths"].items():
+        if not path.startswith("/api/auth/"):
+            continue
+        for operation in operations.values():
+            responses = operation["responses"]
+            assert responses.keys() >= {"401", "406", "429", "503"}
+            assert "WWW-Authenticate" in responses["401"]["headers"]
+            assert "Retry-After" in responses["429"]["headers"]
+            assert "Retry-After" in responses["503"]["headers"]
+            assert all("Cache-Control" in answer["headers"] for answer in responses.values())
+
+
+def test_a_rename_without_a_name_is_not_described_as_possible(schema):
+    body = schema["paths"]["/api/auth/sessions/{sid}/"]["patch"]["requestBody"]
+    name = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    assert body["required"]
+    assert schema["components"]["schemas"][name]["required"] == ["device_name"]

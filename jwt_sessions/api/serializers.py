@@ -1,4 +1,7 @@
-"""What comes in and what goes out."""
+"""What comes in and what goes out.
+
+`min_length=1` is there for the OpenAPI schema: what is blank is refused without it too.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,14 @@ class SignInSerializer(serializers.Serializer[Any]):
     """Credentials under the names that the user model gives them."""
 
     password = serializers.CharField(
-        write_only=True, trim_whitespace=False, style={"input_type": "password"}
+        write_only=True, trim_whitespace=False, min_length=1, style={"input_type": "password"}
     )
     device_name = serializers.CharField(
         required=False, allow_blank=True, max_length=NAME_LENGTH, write_only=True
     )
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        username = serializers.CharField(write_only=True)
+        username = serializers.CharField(write_only=True, min_length=1)
         return {get_user_model().USERNAME_FIELD: username, **super().get_fields()}
 
     def validate(self, attrs: dict[str, str]) -> dict[str, str]:
@@ -43,11 +46,11 @@ class TokenPairSerializer(serializers.Serializer[Any]):
 
 
 class RefreshSerializer(serializers.Serializer[Any]):
-    refresh = serializers.CharField(write_only=True, trim_whitespace=False)
+    refresh = serializers.CharField(write_only=True, trim_whitespace=False, min_length=1)
 
 
 class VerifySerializer(serializers.Serializer[Any]):
-    token = serializers.CharField(write_only=True, trim_whitespace=False)
+    token = serializers.CharField(write_only=True, trim_whitespace=False, min_length=1)
 
 
 class RenameSerializer(serializers.Serializer[Any]):
