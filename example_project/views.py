@@ -36,7 +36,7 @@ class MeView(GenericAPIView[Any]):
         responses={
             200: MeSerializer,
             401: OpenApiResponse(description="Not signed in."),
-            429: OpenApiResponse(description="Too many requests."),
+            503: OpenApiResponse(description="Nobody can be let in just now."),
         }
     )
     def get(self, request: Request) -> Response:

@@ -49,19 +49,18 @@ def error(description: str) -> OpenApiResponse:
 # What any of our endpoints may answer. 405 is missing: OpenAPI has no place for the methods that a
 # path does not have.
 ERRORS: Final = {
+    400: OpenApiResponse(
+        {"type": "object", "additionalProperties": {}},
+        description="The request cannot be read (`detail`, `code`), or errors for each field.",
+    ),
     401: error("Refused; `code` says how."),
     406: error("JSON only."),
     429: error("Too many requests (`throttled`)."),
     503: error("Nobody can be let in just now (`unavailable`). Try again with the same tokens."),
 }
-BODY_ERRORS: Final = {
-    400: OpenApiResponse(
-        {"type": "object", "additionalProperties": {}},
-        description="The body cannot be read (`detail`, `code`), or errors for each field.",
-    ),
-    415: error("JSON only."),
-}
+BODY_ERRORS: Final = {415: error("JSON only.")}
 UNKNOWN_SESSION: Final = {404: error("No such session of yours.")}
+TOO_MANY_SESSIONS: Final = {409: error("Signed in on too many devices (`session_limit_reached`).")}
 UNKNOWN_CURSOR: Final = {404: error("A cursor that cannot be read.")}
 
 SID: Final = OpenApiParameter("sid", OpenApiTypes.UUID, OpenApiParameter.PATH)
@@ -117,7 +116,9 @@ def describe(target: str, **methods: Any) -> None:
 
 describe(
     "jwt_sessions.api.token_views.TokenObtainPairView",
-    post=operation({200: ours.TokenPairSerializer}, request=ours.SignInSerializer),
+    post=operation(
+        {200: ours.TokenPairSerializer, **TOO_MANY_SESSIONS}, request=ours.SignInSerializer
+    ),
 )
 describe(
     "jwt_sessions.api.token_views.TokenRefreshView",

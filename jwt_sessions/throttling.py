@@ -105,20 +105,29 @@ class SignInThrottle(OutcomeThrottle):
         bring it down.
         """
         account, network = _account_of(request), _network_of(request)
-        self.known_key = f"{PREFIX}:known:{_digest(account, network)}"
         try:
-            owner = network if cache.get(self.known_key) else ""
-            counters = _counters(("sign_in", network), ("sign_in_account", account, owner))
-            return all(self.take(counter, request) for counter in counters)
+            return self.take(request, "sign_in", network) and (
+                self.take_from_account(request, account, network)
+            )
         except Exception as error:
             logger.exception("the cache that counts sign-ins cannot be asked")
             raise ServiceUnavailable from error
 
-    def take(self, counter: Counter, request: Request) -> bool:
+    def take_from_account(self, request: Request, account: str, network: str) -> bool:
+        """Count one more of the account's, or of its owner's where the network is known."""
+        if not conf.THROTTLE_RATES["sign_in_account"]:
+            return True
+        self.known_key = f"{PREFIX}:known:{_digest(account, network)}"
+        owner = network if cache.get(self.known_key) else ""
+        return self.take(request, "sign_in_account", account, owner)
+
+    def take(self, request: Request, scope: str, *who: str) -> bool:
         """Count one more; refuse if that is too many."""
-        count = counter.increase()
+        counter = _counter(scope, *who)
+        if counter is None:
+            return True
         self.taken += (counter,)
-        if count <= counter.rate.number:
+        if counter.increase() <= counter.rate.number:
             return True
         is_used_up = counter.failures.current() >= counter.rate.number
         return self.refuse(counter, counter.remaining() if is_used_up else UNDER_WAY, request)
@@ -131,7 +140,7 @@ class SignInThrottle(OutcomeThrottle):
                     counter.failures.increase()
                 else:
                     counter.decrease()
-            if response.status_code == HTTP_200_OK:
+            if self.known_key and response.status_code == HTTP_200_OK:
                 cache.set(self.known_key, True, KNOWN_FOR)
         except Exception:
             logger.exception("the cache that counts sign-ins cannot be asked")
@@ -144,29 +153,26 @@ class RefreshThrottle(OutcomeThrottle):
     all may pass.
     """
 
-    failed: tuple[Counter, ...] = ()
+    failures: Counter | None = None
 
     def allow_request(self, request: Request, view: Any) -> bool:
         """Return whether this refresh may be tried."""
-        self.failed = _counters(("refresh", _network_of(request)))
-        sid = _session_of(request)
+        self.failures = failures = _counter("refresh", _network_of(request))
+        of_session = _counter_of_session(request)
         try:
-            for counter in self.failed:
-                if counter.current() >= counter.rate.number:
-                    return self.refuse(counter, counter.remaining(), request)
-            for counter in _counters(("refresh_session", sid)) if sid else ():
-                if counter.increase() > counter.rate.number:
-                    return self.refuse(counter, counter.remaining(), request)
+            if failures is not None and failures.current() >= failures.rate.number:
+                return self.refuse(failures, failures.remaining(), request)
+            if of_session is not None and of_session.increase() > of_session.rate.number:
+                return self.refuse(of_session, of_session.remaining(), request)
         except Exception:
             logger.exception("the cache that counts refreshes cannot be asked")
         return True
 
     def settle(self, response: Response) -> None:
         """Count a failure."""
-        if response.status_code in FAILED:
+        if self.failures is not None and response.status_code in FAILED:
             with suppress(Exception):  # it was logged on the way in
-                for counter in self.failed:
-                    counter.increase()
+                self.failures.increase()
 
 
 class Counter:
@@ -205,10 +211,21 @@ class Counter:
         return (self.window + 1) * self.rate.seconds - int(time.time())
 
 
-def _counters(*limits: tuple[str, ...]) -> tuple[Counter, ...]:
-    """Return a counter for each limit that is set: a scope, and who is counted."""
-    rates = conf.THROTTLE_RATES
-    return tuple(Counter(rate, *limit) for limit in limits if (rate := rates[limit[0]]))
+def _counter(scope: str, *who: str) -> Counter | None:
+    """Return the counter of a scope, or None where it has no limit."""
+    rate = conf.THROTTLE_RATES[scope]
+    return None if rate is None else Counter(rate, scope, *who)
+
+
+def _counter_of_session(request: Request) -> Counter | None:
+    """Return the counter of the session; a forged token must not use up another's allowance."""
+    if not conf.THROTTLE_RATES["refresh_session"]:
+        return None
+    try:
+        sid = parse_refresh_token(_read(request, "refresh")).sid
+    except InvalidToken:
+        return None
+    return _counter("refresh_session", str(sid))
 
 
 def _network_of(request: Request) -> str:
@@ -218,14 +235,6 @@ def _network_of(request: Request) -> str:
 def _account_of(request: Request) -> str:
     name = _read(request, get_user_model().USERNAME_FIELD)
     return unicodedata.normalize("NFKC", name).casefold()
-
-
-def _session_of(request: Request) -> str | None:
-    """Return whose refresh token is presented; a forged one must not use up another's allowance."""
-    try:
-        return str(parse_refresh_token(_read(request, "refresh")).sid)
-    except InvalidToken:
-        return None
 
 
 def _read(request: Request, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 
 import pytest
 from rest_framework.test import APIClient
@@ -74,6 +75,32 @@ def test_a_body_too_large_is_a_400(db, size):
     response = send("token/", b'{"x": "' + b"y" * size + b'"}')
     assert response.status_code == 400
     assert response.json() == {"detail": "The request body is too large.", "code": "parse_error"}
+
+
+class HungUp(BytesIO):
+    """What a server hands over of a client that went away."""
+
+    def read(self, *size):
+        raise ConnectionResetError
+
+
+@pytest.mark.parametrize("endpoint", TAKES_A_BODY)
+def test_a_client_that_hangs_up_within_its_body_is_no_500(db, endpoint):
+    path, hung_up = f"/api/auth/{endpoint}", {"wsgi.input": HungUp()}
+    response = APIClient().post(path, {}, format="json", **hung_up)
+    assert (response.status_code, response.json()["code"]) == (400, "parse_error")
+
+
+@pytest.mark.parametrize(("host", "query"), [("testserver", "a=1&" * 1001), ("evil.example", "")])
+def test_what_django_finds_suspicious_is_a_400_in_our_form(phone, host, query):
+    phone.http.defaults["HTTP_HOST"] = host
+    response = phone.get(f"/api/auth/sessions/?{query}")
+    assert (response.status_code, response.json()["code"]) == (400, "parse_error")
+    assert response["Cache-Control"] == "no-store"
+
+
+def test_a_format_in_the_query_string_is_not_listened_to(phone):
+    assert phone.post("logout/?format=xml").status_code == 204
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])

@@ -36,7 +36,7 @@ def test_the_access_token_is_described_as_a_bearer_token(schema):
 
 def test_answers_and_errors_are_described(schema):
     responses = schema["paths"]["/api/auth/token/"]["post"]["responses"]
-    assert set(responses) == {"200", "400", "401", "406", "415", "429", "503"}
+    assert set(responses) == {"200", "400", "401", "406", "409", "415", "429", "503"}
     reference = responses["200"]["content"]["application/json"]["schema"]["$ref"]
     assert reference == "#/components/schemas/TokenPair"
 

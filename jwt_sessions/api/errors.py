@@ -7,8 +7,8 @@ from math import ceil
 from typing import Any
 
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
-from django.core.exceptions import RequestDataTooBig
-from django.http import Http404
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.http import Http404, UnreadablePostError
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -47,6 +47,10 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         exc = exceptions.PermissionDenied()
     elif isinstance(exc, RequestDataTooBig):
         exc = BodyTooLarge()
+    elif isinstance(exc, UnreadablePostError):
+        exc = exceptions.ParseError(_("The request body broke off."))
+    elif isinstance(exc, SuspiciousOperation):
+        exc = exceptions.ParseError(_("The request cannot be read."))
     elif isinstance(exc, OUTAGES):
         logger.error("a request cannot be answered", exc_info=exc)
         exc = ServiceUnavailable()

@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from django.db import connections, transaction
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import JSONRenderer
 from rest_framework.views import APIView
 
@@ -24,11 +25,20 @@ if TYPE_CHECKING:
     from jwt_sessions.tokens import SessionAccessToken
 
 
+class JSONOnlyNegotiation(DefaultContentNegotiation):
+    """Deaf to ``?format=``, which would make a 404 of every endpoint."""
+
+    def filter_renderers(self, renderers: Any, format: str) -> Any:  # noqa: A002 - DRF's name
+        """Return all."""
+        return renderers
+
+
 class SessionAPIView(SettlesThrottles, APIView):
     """A view that speaks JSON only, is never cached, and commits what it did when it refuses."""
 
     parser_classes = [SmallJSONParser]
     renderer_classes = [JSONRenderer]
+    content_negotiation_class = JSONOnlyNegotiation
     authentication_classes: Any = []
     permission_classes: Any = []
     # Beside the project's DEFAULT_THROTTLE_CLASSES.
@@ -80,8 +90,10 @@ class SessionAPIView(SettlesThrottles, APIView):
     def read_body(self, serializer_class: type[Serializer[Any]]) -> dict[str, Any]:
         """Return the validated body; bad fields are a 400."""
         # A body of `null` lacks whatever is required, like one of `{}`.
-        data = {} if self.request.data is None else self.request.data
-        body: dict[str, Any] = _reader(serializer_class).run_validation(data)
+        data: Any = self.request.data
+        body: dict[str, Any] = _reader(serializer_class).run_validation(
+            {} if data is None else data
+        )
         return body
 
 
