@@ -104,8 +104,9 @@ def clean_text(text: str, length: int) -> str:
     Control characters and surrogates go, and so do format characters, for a name written from
     right to left can pose as another. The two joiners stay: Persian and emoji need them.
     """
-    words = "".join(char for char in text if _is_kept(char)).split()
-    return " ".join(words)[:length].strip(f" {JOINERS}")
+    if not (text.isascii() and text.isprintable()):  # hardly any user agent
+        text = "".join(char for char in text if _is_kept(char))
+    return " ".join(text.split())[:length].strip(f" {JOINERS}")
 
 
 def _is_kept(char: str) -> bool:

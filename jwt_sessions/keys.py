@@ -92,13 +92,14 @@ def get_keyring() -> Keyring:
 
     Raises ``BadKey``.
     """
-    if conf.SIGNING_KEY is not None:
-        for name in ("SIGNING_KEY", "VERIFYING_KEY"):
-            if not isinstance(getattr(conf, name), str | bytes | None):
-                raise BadKey(f"{name} is neither text nor bytes")
-        return _ring_of_one(conf.ALGORITHM, conf.SIGNING_KEY, conf.VERIFYING_KEY)
-    if conf.VERIFYING_KEY or conf.ALGORITHM != "HS256":
-        raise BadKey(f"ALGORITHM {conf.ALGORITHM!r} or VERIFYING_KEY is set without SIGNING_KEY")
+    algorithm, signing_key, verifying_key = conf.ALGORITHM, conf.SIGNING_KEY, conf.VERIFYING_KEY
+    for name, key in (("SIGNING_KEY", signing_key), ("VERIFYING_KEY", verifying_key)):
+        if not isinstance(key, str | bytes | None):
+            raise BadKey(f"{name} is neither text nor bytes")
+    if signing_key is not None:
+        return _ring_of_one(algorithm, signing_key, verifying_key)
+    if verifying_key or algorithm != "HS256":
+        raise BadKey(f"ALGORITHM {algorithm!r} or VERIFYING_KEY is set without SIGNING_KEY")
     return _derived_ring(conf.secret_keys)
 
 

@@ -66,10 +66,10 @@ def mint_access_token(session: Session, *, now: datetime) -> str:
     It ends no later than the session does.
     """
     ends_at = min(now + conf.ACCESS_TOKEN_LIFETIME, session.refresh_token.idle_expires_at)
-    user_id = user_id_of(session.user)
+    user_id, audience = user_id_of(session.user), conf.AUDIENCE
     payload = {
         "iss": conf.ISSUER,
-        "aud": conf.AUDIENCE[0] if len(conf.AUDIENCE) == 1 else list(conf.AUDIENCE),
+        "aud": audience[0] if len(audience) == 1 else list(audience),
         "sub": user_id,
         "exp": int(ends_at.timestamp()),
         "iat": int(now.timestamp()),
@@ -132,10 +132,10 @@ def _refused(kind: str, error: ValueError) -> InvalidToken:
 
 
 def _mint(typ: str, payload: dict[str, Any], *, token_type: str) -> str:
-    if conf.TOKEN_TYPE_CLAIM:
-        payload[conf.TOKEN_TYPE_CLAIM] = token_type
-    if conf.JTI_CLAIM:
-        payload[conf.JTI_CLAIM] = payload["jti"]
+    if claim := conf.TOKEN_TYPE_CLAIM:
+        payload[claim] = token_type
+    if claim := conf.JTI_CLAIM:
+        payload[claim] = payload["jti"]
     key = get_keyring().signing_key
     header = {"alg": key.algorithm, "kid": key.kid, "typ": typ}
     message = f"{claims.encode_object(header)}.{claims.encode_object(payload)}"

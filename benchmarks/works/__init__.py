@@ -14,7 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from benchmarks.settings import JWT_SESSIONS
 from benchmarks.works import login, refresh
+from jwt_sessions.conf import DEFAULT_THROTTLE_RATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -33,7 +35,18 @@ class Work:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
+# DRF's throttle counts by caller alone; ours by caller and by account or session.
+THROTTLED: Final = {
+    "ROOT_URLCONF": "benchmarks.throttled_urls",
+    "JWT_SESSIONS": {
+        **JWT_SESSIONS,
+        "THROTTLE_RATES": dict.fromkeys(DEFAULT_THROTTLE_RATES, "1000000/s"),
+    },
+}
+
 WORKS: Final = (
     Work("refresh", refresh.steps, aim=0.35, must=0.50),
     Work("login", login.steps, aim=1.2, must=1.5),
+    Work("refresh, limited", refresh.steps, aim=0.35, must=0.50, settings=THROTTLED),
+    Work("login, limited", login.steps, aim=1.2, must=1.5, settings=THROTTLED),
 )

@@ -3,33 +3,47 @@ from __future__ import annotations
 from typing import Any, Self
 
 from django.db import models
-from django.db.models import BooleanField, F, Func
+from django.db.models import BooleanField, Func
 from django.utils.translation import gettext_lazy as _
 
 from jwt_sessions.models.primary import PrimaryQuerySet
 
 
-class OfUnrevokedSession(Func):
-    """Whether the session of a refresh token is not revoked, asked within the same statement.
+class Unchanged(Func):
+    """Whether a refresh token is as it was read, and its session is not revoked.
 
-    ``Exists(queryset)`` would say the same, and take longer to compile than all of the UPDATE.
+    In Django's words it would be ``Q(pk=..., generation=...) & Exists(Session...)``, which takes
+    longer to compile than all the rest of the UPDATE.
     """
 
-    template = (
-        "EXISTS (SELECT 1 FROM %(table)s s WHERE s.id = %(expressions)s AND s.revoked_at IS NULL)"
-    )
     output_field = BooleanField()
+    sql = (
+        "{pk} = %s AND {generation} = %s"
+        " AND EXISTS (SELECT 1 FROM {sessions} s WHERE s.id = {pk} AND s.revoked_at IS NULL)"
+    )
 
-    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> Any:  # type: ignore[override]
-        """Return the SQL and its parameters."""
-        table = connection.ops.quote_name(RefreshToken.session.field.related_model._meta.db_table)
-        return super().as_sql(compiler, connection, table=table, **extra)
+    def __init__(self, row: RefreshToken) -> None:
+        super().__init__()
+        # As it is now: whoever asks is about to change it.
+        self.pk, self.generation = row.pk, row.generation
+
+    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
+        """Return the condition and its parameters."""
+        meta, quote = RefreshToken._meta, connection.ops.quote_name
+        pk: Any = meta.pk
+        names = {
+            "pk": f"{quote(meta.db_table)}.{quote(pk.column)}",
+            "generation": quote("generation"),
+            "sessions": quote(pk.related_model._meta.db_table),
+        }
+        sid = pk.get_db_prep_value(self.pk, connection)
+        return self.sql.format(**names), [sid, self.generation]
 
 
 class RefreshTokenQuerySet(PrimaryQuerySet["RefreshToken"]):
     def unchanged(self, row: RefreshToken) -> Self:
         """Return `row`, if nobody has rotated it since it was read, nor revoked its session."""
-        return self.filter(OfUnrevokedSession(F("pk")), pk=row.pk, generation=row.generation)
+        return self.filter(Unchanged(row))
 
 
 class RefreshToken(models.Model):

@@ -73,10 +73,7 @@ def refresh(text: str, *, request: HttpRequest | None = None) -> TokenPair | Ref
 
 def load_refresh_token(sid: UUID) -> RefreshToken | None:
     """Return the newest refresh token of a session, with the session and its user."""
-    try:
-        return RefreshToken.objects.with_user("session__user").get(pk=sid)
-    except RefreshToken.DoesNotExist:
-        return None
+    return next(iter(RefreshToken.objects.with_user("session__user").filter(pk=sid)), None)
 
 
 def _judge(
@@ -162,7 +159,8 @@ def _may_repeat(row: RefreshToken, token: SessionRefreshToken, now: datetime) ->
 def _rotate(row: RefreshToken, now: datetime, request: HttpRequest | None) -> TokenPair | None:
     """Return the next pair, or None where the row has changed since it was read."""
     changes: dict[str, Any] = {"last_seen_at": now}
-    if address := clients.address_of(request):
+    address = clients.address_of(request)
+    if address not in {None, row.address}:
         changes["address"] = address
     if conf.ROTATE_REFRESH_TOKENS:
         changes["generation"] = row.generation + 1
