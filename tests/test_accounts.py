@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 import pytest
-from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
+from django.contrib.auth.management.commands import changepassword
+from django.core.management import call_command
 from django.db import transaction
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from jwt_sessions import accounts, sessions
@@ -36,6 +43,51 @@ def test_a_changed_password_ends_all_sessions_at_once(phone, laptop, alice, bob)
     assert laptop.refresh().status_code == 401
     assert phone.session.revoked_reason == RevokedReason.PASSWORD_CHANGED
     assert bobs.call_protected().status_code == 200
+
+
+def change_in_the_admin(user):
+    if get_user_model()._meta.label != "auth.User":
+        pytest.skip("Django's admin has a page for passwords of its own user model only")
+    boss = make_user("boss", is_staff=True, is_superuser=True)
+    staff = Client()
+    staff.force_login(boss)
+    passwords = {"password1": "correct-horse-battery", "password2": "correct-horse-battery"}
+    page = reverse("admin:auth_user_password_change", args=[user.pk])
+    assert staff.post(page, {**passwords, "usable_password": "true"}).status_code == 302
+
+
+class TypedIn(changepassword.Command):
+    """Django's command, with what somebody types into its terminal."""
+
+    def _get_pass(self, prompt=""):
+        return "correct-horse"
+
+
+def change_by_command(user):
+    call_command(TypedIn(), user.get_username(), stdout=StringIO())
+
+
+def change_in_the_shell(user):
+    theirs = get_user_model().objects.get(pk=user.pk)
+    theirs.set_password("another")
+    theirs.save(update_fields=["password"])
+
+
+def change_by_a_queryset(user):
+    get_user_model().objects.filter(pk=user.pk).update(password=make_password("another"))
+
+
+@proves("R9", "V1")
+@pytest.mark.parametrize(
+    "change", [change_in_the_admin, change_by_command, change_in_the_shell, change_by_a_queryset]
+)
+def test_a_password_changed_in_any_way_ends_sessions_at_request_and_at_refresh(
+    phone, laptop, alice, change
+):
+    change(alice)
+    assert [phone.call_protected().status_code, laptop.call_protected().status_code] == [401, 401]
+    assert [phone.refresh().status_code, laptop.refresh().status_code] == [401, 401]
+    assert phone.session.revoked_reason == RevokedReason.PASSWORD_CHANGED
 
 
 @proves("P13")

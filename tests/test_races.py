@@ -18,6 +18,7 @@ CALLERS = 50
 proves = pytest.mark.proves
 
 pytestmark = [
+    pytest.mark.races,
     pytest.mark.django_db(transaction=True),
     # One worker for all of them: PostgreSQL serves a hundred connections.
     pytest.mark.xdist_group("races"),
