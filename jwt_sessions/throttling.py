@@ -12,6 +12,7 @@ import time
 import unicodedata
 from collections.abc import Mapping
 from contextlib import suppress
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib.auth import get_user_model
@@ -179,14 +180,20 @@ class Counter:
     """How often something happened within the present window of a rate."""
 
     def __init__(self, rate: Rate, scope: str, *who: str) -> None:
-        self.rate, self.scope, self.who = rate, scope, who
+        self.rate, self.scope, self.who = rate, scope, _digest(*who)
         self.window = int(time.time()) // rate.seconds
-        self.key = f"{PREFIX}:{scope}:{self.window}:{_digest(*who)}"
+
+    @property
+    def key(self) -> str:
+        """Where the cache keeps it."""
+        return f"{PREFIX}:{self.scope}:{self.window}:{self.who}"
 
     @property
     def failures(self) -> Counter:
         """The counter of those that have failed, where this one counts those under way too."""
-        return Counter(self.rate, f"{self.scope}:failed", *self.who)
+        failures = copy(self)
+        failures.scope = f"{self.scope}:failed"
+        return failures
 
     def current(self) -> int:
         """Return the count."""

@@ -38,9 +38,11 @@ def make_room(session: Session, maximum: int, *, request: HttpRequest | None) ->
     """
     others = Session.objects.filter(user=session.user).live().exclude(pk=session.pk)
     # A newer id is greater, so the newest one too many tells them all.
-    newest_surplus = others.order_by("-id").values_list("pk", flat=True)[maximum - 1 : maximum]
-    for sid in newest_surplus:
-        if conf.SESSION_LIMIT_POLICY == REFUSE:
-            raise SessionLimitReached
-        surplus = others.filter(pk__lte=sid)
-        revoke_set(surplus, user=session.user, reason=RevokedReason.SESSION_LIMIT, request=request)
+    newest_first = others.order_by("-id").values_list("pk", flat=True)
+    newest_surplus = newest_first[maximum - 1 : maximum].first()
+    if newest_surplus is None:
+        return
+    if conf.SESSION_LIMIT_POLICY == REFUSE:
+        raise SessionLimitReached
+    surplus = others.filter(pk__lte=newest_surplus)
+    revoke_set(surplus, user=session.user, reason=RevokedReason.SESSION_LIMIT, request=request)
