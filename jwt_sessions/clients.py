@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Final
 
 from jwt_sessions.conf import conf
@@ -58,15 +58,15 @@ def address_of(request: HttpRequest | None) -> str | None:
 
 
 def network_of(request: HttpRequest | None) -> str:
-    """Return who is calling, for counting: an IPv4 address, or the network of an IPv6 address.
+    """Return who is calling, for counting, or "" where the address is not known.
 
-    One household or machine has 2^64 IPv6 addresses to choose from (RFC 6177 section 2). "" where
-    the address is not known.
+    It is what the `address_key` of each of their addresses begins with. That is one IPv4 address,
+    or a network of IPv6 addresses: one household or machine has 2^64 of
+    them to choose from (RFC 6177 section 2).
     """
     address = address_of(request)
-    if address is None or ":" not in address:
-        return address or ""
-    return str(ip_network((address, 64), strict=False))
+    key = address_key(address)
+    return key[:16] if address is not None and ":" in address else key
 
 
 def parse_address(text: str) -> str | None:

@@ -13,5 +13,9 @@ class InvalidToken(JWTSessionsError):
         self.reason = reason
 
 
+class UserGone(JWTSessionsError):
+    """The user was deleted while they signed in."""
+
+
 class SessionLimitReached(JWTSessionsError):
     """The user has as many live sessions as MAX_SESSIONS_PER_USER allows, and none may be ended."""

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
-from django.db import InterfaceError, InternalError, OperationalError
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import APIException, AuthenticationFailed, ErrorDetail
 from rest_framework.status import HTTP_503_SERVICE_UNAVAILABLE
 
 from jwt_sessions.keys import BadKey
 
-# What keeps us from judging a token: a database that is away, read-only or too busy to give a lock
-# in time, keys that cannot be read. Other errors of a database are mistakes of ours, and a 500.
-OUTAGES: Final = (OperationalError, InterfaceError, InternalError, BadKey)
+# What keeps us from judging a token: a database that is away, damaged, read-only, too busy to give
+# a lock in time, or without tables or rights for us; keys that cannot be read.
+OUTAGES: Final = (DatabaseError, InterfaceError, BadKey)
+# What a database says of the values it is given: a mistake of ours, and a 500.
+MISTAKES: Final = (DataError, IntegrityError)
+
+
+def is_outage(error: Exception) -> bool:
+    """Return whether `error` is a reason for ``ServiceUnavailable``."""
+    return isinstance(error, OUTAGES) and not isinstance(error, MISTAKES)
 
 
 class CodedError(APIException):

@@ -13,22 +13,28 @@ import unicodedata
 from collections.abc import Mapping
 from contextlib import suppress
 from copy import copy
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
-from rest_framework.status import HTTP_200_OK, HTTP_401_UNAUTHORIZED, HTTP_403_FORBIDDEN
+from django.core.exceptions import ValidationError
+from django.db import DataError
+from django.utils import timezone
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.status import HTTP_401_UNAUTHORIZED, HTTP_403_FORBIDDEN
 from rest_framework.throttling import BaseThrottle
 
 from jwt_sessions import clients
 from jwt_sessions.conf import conf
 from jwt_sessions.exceptions import InvalidToken
 from jwt_sessions.http_errors import ServiceUnavailable
+from jwt_sessions.models import Session
 from jwt_sessions.tokens import parse_refresh_token
 
 if TYPE_CHECKING:
+    from django.http import HttpRequest
     from rest_framework.request import Request
-    from rest_framework.response import Response
 
     from jwt_sessions.conf import Rate
 
@@ -38,7 +44,9 @@ PREFIX: Final = "jwt_sessions:throttle"
 # 403 is what REST framework makes of 401 in a view without authentication classes.
 FAILED: Final = frozenset({HTTP_401_UNAUTHORIZED, HTTP_403_FORBIDDEN})
 UNDER_WAY: Final = 1  # seconds: how soon a sign-in under way will be answered
-KNOWN_FOR: Final = 30 * 86_400  # seconds
+KNOWN_FOR: Final = timedelta(days=30)
+NAME_LENGTH: Final = 254  # an e-mail address at its longest (RFC 5321 section 4.5.3.1.3)
+UNSEEN: Final = frozenset({"Mn", "Cf", "Cc"})  # accents, signs without width, control characters
 
 
 class SettlesThrottles:
@@ -51,20 +59,21 @@ class SettlesThrottles:
         self.throttles = super().get_throttles()  # type: ignore[misc]  # APIView's
         return self.throttles
 
-    def finalize_response(
-        self, request: Request, response: Response, *args: Any, **kwargs: Any
-    ) -> Response:
-        """Let each throttle of ours see the answer."""
-        for throttle in self.throttles:
-            if isinstance(throttle, OutcomeThrottle):
-                throttle.settle(response)
-        finalize = super().finalize_response  # type: ignore[misc]  # APIView's
-        answer: Response = finalize(request, response, *args, **kwargs)
-        return answer
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Answer, and tell the throttles, also where an exception or the server's end is all."""
+        has_failed = False
+        try:
+            response = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]  # APIView's
+            has_failed = response.status_code in FAILED
+            return response
+        finally:
+            for throttle in self.throttles:
+                if isinstance(throttle, SignInThrottle):
+                    throttle.settle(has_failed=has_failed)
 
 
-class OutcomeThrottle(BaseThrottle):
-    """A throttle that asks what came of a request: mix ``SettlesThrottles`` into the view."""
+class CountingThrottle(BaseThrottle):
+    """A throttle that says when to come back."""
 
     seconds: int | None = None
 
@@ -72,11 +81,7 @@ class OutcomeThrottle(BaseThrottle):
         """Return in how many seconds the next try may be let through."""
         return self.seconds
 
-    def settle(self, response: Response) -> None:
-        """Take notice of the answer."""
-        raise NotImplementedError
-
-    def refuse(self, counter: Counter, seconds: int, request: Request) -> bool:
+    def refuse(self, request: Request, counter: Counter, seconds: int) -> bool:
         """Note when to come back, tell the operator, and return False."""
         self.seconds = seconds
         logger.info("limit %s reached", counter.scope)
@@ -88,16 +93,16 @@ class OutcomeThrottle(BaseThrottle):
         return False
 
 
-class SignInThrottle(OutcomeThrottle):
+class SignInThrottle(CountingThrottle):
     """``sign_in`` limits failed sign-ins of a caller, ``sign_in_account`` those of an account.
 
     A sign-in counts from its beginning, so that many at once cannot slip through, and is given back
-    unless it fails. A network that an account has signed in from has an allowance of its own for
-    that account: strangers cannot use up its owner's.
+    unless it fails; for that, mix ``SettlesThrottles`` into the view. A network that an account has
+    signed in from has an allowance of its own for that account: strangers cannot use up its
+    owner's.
     """
 
     taken: tuple[Counter, ...] = ()
-    known_key = ""
 
     def allow_request(self, request: Request, view: Any) -> bool:
         """Return whether this sign-in may be tried.
@@ -105,75 +110,62 @@ class SignInThrottle(OutcomeThrottle):
         Raises ``ServiceUnavailable`` where the cache cannot be asked: else it would be enough to
         bring it down.
         """
-        account, network = _account_of(request), _network_of(request)
+        if request.method in SAFE_METHODS:  # nobody signs in by these
+            return True
+        name, network = _read(request, get_user_model().USERNAME_FIELD), _network_of(request)
+        account = _account_called(name)
         try:
-            return self.take(request, "sign_in", network) and (
-                self.take_from_account(request, account, network)
-            )
+            # A caller whose address nobody knows cannot be told from any other.
+            full = self.take("sign_in", network) if network else None
+            full = full or self.take("sign_in_account", account)
+            if full and full.scope == "sign_in_account" and _has_signed_in(name, network):
+                full = self.take("sign_in_account", account, network)
+            return full is None or self.refuse(request, full, self.how_long(full))
         except Exception as error:
-            logger.exception("the cache that counts sign-ins cannot be asked")
+            logger.exception("a sign-in cannot be counted")
             raise ServiceUnavailable from error
 
-    def take_from_account(self, request: Request, account: str, network: str) -> bool:
-        """Count one more of the account's, or of its owner's where the network is known."""
-        if not conf.THROTTLE_RATES["sign_in_account"]:
-            return True
-        self.known_key = f"{PREFIX}:known:{_digest(account, network)}"
-        owner = network if cache.get(self.known_key) else ""
-        return self.take(request, "sign_in_account", account, owner)
-
-    def take(self, request: Request, scope: str, *who: str) -> bool:
-        """Count one more; refuse if that is too many."""
+    def take(self, scope: str, *who: str) -> Counter | None:
+        """Count one more; return the counter if that is too many."""
         counter = _counter(scope, *who)
         if counter is None:
-            return True
+            return None
         self.taken += (counter,)
-        if counter.increase() <= counter.rate.number:
-            return True
-        is_used_up = counter.failures.current() >= counter.rate.number
-        return self.refuse(counter, counter.remaining() if is_used_up else UNDER_WAY, request)
+        return counter if counter.increase() > counter.rate.number else None
 
-    def settle(self, response: Response) -> None:
-        """Give back what did not fail; remember where an account signs in from."""
+    def how_long(self, counter: Counter) -> int:
+        """Return in how many seconds there may be room again."""
+        is_used_up = counter.failures.current() >= counter.rate.number
+        return counter.remaining() if is_used_up else UNDER_WAY
+
+    def settle(self, *, has_failed: bool) -> None:
+        """Give back what did not fail."""
         try:
             for counter in self.taken:
-                if response.status_code in FAILED:
+                if has_failed:
                     counter.failures.increase()
                 else:
                     counter.decrease()
-            if self.known_key and response.status_code == HTTP_200_OK:
-                cache.set(self.known_key, True, KNOWN_FOR)
         except Exception:
-            logger.exception("the cache that counts sign-ins cannot be asked")
+            logger.exception("the outcome of a sign-in cannot be counted")
 
 
-class RefreshThrottle(OutcomeThrottle):
-    """``refresh`` limits failed refreshes of a caller, ``refresh_session`` all of a session.
+class RefreshThrottle(CountingThrottle):
+    """``refresh_session`` limits refreshes of a session, ``refresh`` what else a caller presents.
 
-    No guess can succeed here, so these protect the database only. Where the cache cannot be asked,
-    all may pass.
+    No guess can succeed here, so this protects the database only. A good token is never refused for
+    what others at the same address present, and where the cache cannot be asked, all may pass.
     """
-
-    failures: Counter | None = None
 
     def allow_request(self, request: Request, view: Any) -> bool:
         """Return whether this refresh may be tried."""
-        self.failures = failures = _counter("refresh", _network_of(request))
-        of_session = _counter_of_session(request)
+        counter = _counter_of_refresh(request)
         try:
-            if failures is not None and failures.current() >= failures.rate.number:
-                return self.refuse(failures, failures.remaining(), request)
-            if of_session is not None and of_session.increase() > of_session.rate.number:
-                return self.refuse(of_session, of_session.remaining(), request)
+            if counter is not None and counter.increase() > counter.rate.number:
+                return self.refuse(request, counter, counter.remaining())
         except Exception:
-            logger.exception("the cache that counts refreshes cannot be asked")
+            logger.exception("a refresh cannot be counted")
         return True
-
-    def settle(self, response: Response) -> None:
-        """Count a failure."""
-        if self.failures is not None and response.status_code in FAILED:
-            with suppress(Exception):  # it was logged on the way in
-                self.failures.increase()
 
 
 class Counter:
@@ -215,7 +207,7 @@ class Counter:
 
     def remaining(self) -> int:
         """Return how many seconds are left of the window."""
-        return (self.window + 1) * self.rate.seconds - int(time.time())
+        return max(1, (self.window + 1) * self.rate.seconds - int(time.time()))
 
 
 def _counter(scope: str, *who: str) -> Counter | None:
@@ -224,29 +216,49 @@ def _counter(scope: str, *who: str) -> Counter | None:
     return None if rate is None else Counter(rate, scope, *who)
 
 
-def _counter_of_session(request: Request) -> Counter | None:
-    """Return the counter of the session; a forged token must not use up another's allowance."""
-    if not conf.THROTTLE_RATES["refresh_session"]:
-        return None
+def _counter_of_refresh(request: Request) -> Counter | None:
+    if not any(conf.THROTTLE_RATES[scope] for scope in ("refresh", "refresh_session")):
+        return None  # and the token is read once only
     try:
         sid = parse_refresh_token(_read(request, "refresh")).sid
     except InvalidToken:
-        return None
+        return _counter("refresh", _network_of(request))
     return _counter("refresh_session", str(sid))
+
+
+def _has_signed_in(name: str, network: str) -> bool:
+    """Return whether somebody of that name has signed in from this network lately."""
+    if not network or not name.isprintable():
+        return False
+    theirs = {f"user__{get_user_model().USERNAME_FIELD}": name}
+    lately = Session.objects.filter(**theirs, created_at__gt=timezone.now() - KNOWN_FOR)
+    try:
+        return lately.filter(address_key__startswith=network).exists()
+    except (ArithmeticError, DataError, TypeError, ValueError, ValidationError):
+        return False  # a name that the field cannot hold
 
 
 def _network_of(request: Request) -> str:
     return clients.network_of(request._request)  # noqa: SLF001 - DRF has no public name for it
 
 
-def _account_of(request: Request) -> str:
-    name = _read(request, get_user_model().USERNAME_FIELD)
-    return unicodedata.normalize("NFKC", name).casefold()
+def _account_called(name: str) -> str:
+    """Return one spelling for all that a database may take for the same name.
+
+    Some do not tell capitals, accents or signs without width apart. To take too many for one costs
+    nothing but a shared allowance.
+    """
+    if len(name) > NAME_LENGTH:  # normalizing takes the square of the length
+        return name
+    decomposed = unicodedata.normalize("NFKD", name)
+    return "".join(c for c in decomposed if unicodedata.category(c) not in UNSEEN).casefold()
 
 
 def _read(request: Request, name: str) -> str:
+    """Return a field of the body as REST framework's ``CharField`` reads it, or ""."""
     value = request.data.get(name) if isinstance(request.data, Mapping) else None
-    return value if isinstance(value, str) else ""
+    is_text = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return str(value).strip() if is_text else ""
 
 
 def _digest(*words: str) -> str:

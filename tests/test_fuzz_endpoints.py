@@ -229,6 +229,7 @@ def send(method, path, body, content_type, query, made_up):
 def check(response, named):
     """Judge an answer by what all of ours have in common."""
     assert str(response.status_code) in named
+    assert response.status_code != 503  # nothing is away here
     assert response["Cache-Control"] == "no-store"
     assert (response.status_code == 401) == ("WWW-Authenticate" in response)
     if response.content:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
@@ -215,6 +216,34 @@ def test_p8_a_connection_that_the_server_ends_is_a_503_once(phone, statement, ca
     thread.join()
     assert_unavailable(finish(phone.call_protected()))
     assert finish(phone.call_protected()).status_code == 200
+
+
+def test_p8_a_damaged_database_is_a_503(phone, alice, caplog):
+    if connection.vendor != "sqlite":
+        pytest.skip("this run is not on sqlite")
+    whole = Path(connection.settings_dict["NAME"])
+    good = whole.read_bytes()
+    connection.close()
+    whole.write_bytes(b"SQLite format 3\0" + b"damaged" * 1_000)
+    try:
+        for answer in (phone.call_protected(), phone.refresh(), phone.sign_in(alice)):
+            assert_unavailable(answer)
+    finally:
+        connection.close()
+        whole.write_bytes(good)
+    assert phone.call_protected().status_code == 200
+
+
+def test_p8_a_role_without_rights_is_a_503(phone, caplog):
+    if connection.vendor != "postgresql":
+        pytest.skip("this run is not on postgresql")
+    say({"postgresql": "SET ROLE pg_read_all_settings"})
+    try:
+        assert_unavailable(phone.call_protected())
+        assert_unavailable(phone.refresh())
+    finally:
+        connection.close()
+    assert phone.call_protected().status_code == 200
 
 
 def test_p8_keys_that_cannot_be_read_are_a_503(phone, set_jwt, caplog):

@@ -10,7 +10,8 @@ from django.db import connection
 
 from jwt_sessions import sessions
 from jwt_sessions.exceptions import SessionLimitReached
-from jwt_sessions.models import RevokedReason, Session
+from jwt_sessions.models import RefreshToken, RevokedReason, Session
+from jwt_sessions.sessions import refreshing
 from jwt_sessions.signals import session_revoked
 from tests.people import Device, make_user
 
@@ -65,6 +66,14 @@ class TestEndOldest:
         set_jwt(MAX_SESSIONS_PER_USER=1)
         first, second = sign_in_on(2, alice, clock)
         assert [d.call_protected().status_code for d in (first, second)] == [401, 200]
+
+    def test_a_session_about_to_be_prolonged_does_not_escape(self, alice, clock, set_jwt):
+        set_jwt(MAX_SESSIONS_PER_USER=1)
+        (first,) = sign_in_on(1, alice, clock)
+        stale = refreshing.load_refresh_token(first.session.pk)
+        clock.shift(timedelta(days=1, seconds=1))
+        sign_in_on(1, alice, clock)
+        assert not RefreshToken.objects.unchanged(stale).exists()
 
     def test_it_is_announced_once_with_its_reason(self, alice, clock, heard, committed, set_jwt):
         sign_in_on(2, alice, clock)

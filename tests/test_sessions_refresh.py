@@ -291,6 +291,15 @@ class TestWithoutRotation:
         row = phone.session.refresh_token
         assert (row.generation, row.last_seen_at) == (0, timezone.now())
 
+    def test_a_token_superseded_before_gets_no_grace_for_ever(self, phone, set_jwt, clock):
+        set_jwt(ROTATE_REFRESH_TOKENS=True)
+        old = phone.refresh_token
+        phone.refresh()
+        set_jwt(ROTATE_REFRESH_TOKENS=False)
+        clock.shift(timedelta(minutes=5))
+        phone.refresh()
+        assert sessions.refresh(old) == sessions.Refusal("reused")
+
     def test_a_revoked_session_is_refused_all_the_same(self, phone):
         phone.post("logout/")
         assert phone.refresh().status_code == 401

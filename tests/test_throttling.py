@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -104,10 +105,32 @@ def test_another_spelling_of_the_name_is_the_same_account(alice, limits):
     limits(sign_in_account="2/hour")
     field = type(alice).USERNAME_FIELD
     name = alice.get_username()
-    spellings = (name, name.upper(), name.replace("alice", "ａｌｉｃｅ"))
-    bodies = [{field: spelling, "password": "wrong"} for spelling in spellings]
+    others = [name.upper(), name.replace("alice", "ａｌｉｃｅ"), name.replace("alice", "álicé")]
+    others += [f" {name}", f"{name}\t", f"\u3000{name} ", f"al\u200b{name[2:]}"]
+    for other in others:
+        cache.clear()
+        bodies = [{field: called, "password": "wrong"} for called in (name, name, other)]
+        found = [Device().post("token/", body).status_code for body in bodies]
+        assert found == [401, 401, 429]
+
+
+def test_a_name_sent_as_a_number_is_the_account_of_that_name(alice, limits):
+    limits(sign_in_account="1/hour")
+    field = type(alice).USERNAME_FIELD
+    bodies = [{field: name, "password": "wrong"} for name in ("12345", 12345, 777)]
     found = [Device().post("token/", body).status_code for body in bodies]
-    assert found == [401, 401, 429]
+    assert found == [401, 429, 401]
+
+
+def test_a_name_too_long_to_be_one_is_not_normalized(alice, limits, monkeypatch):
+    limits(sign_in_account="1/hour")
+    seen, normalize = [], unicodedata.normalize
+    monkeypatch.setattr(
+        unicodedata, "normalize", lambda form, text: seen.append(len(text)) or normalize(form, text)
+    )
+    body = {type(alice).USERNAME_FIELD: "a" + "\u0300\u0316" * 15_000, "password": "wrong"}
+    assert [Device().post("token/", body).status_code for _ in range(2)] == [401, 429]
+    assert max(seen, default=0) <= 254
 
 
 def test_strangers_cannot_lock_people_out_where_they_have_signed_in_before(alice, limits):
@@ -117,6 +140,46 @@ def test_strangers_cannot_lock_people_out_where_they_have_signed_in_before(alice
     assert statuses(elsewhere, alice, "wrong", 4) == [401, 401, 401, 429]
     assert home.sign_in(alice).status_code == 200
     assert statuses(home, alice, "wrong", 4) == [401, 401, 401, 429]
+
+
+def test_that_holds_after_the_cache_was_lost(alice, limits):
+    limits(sign_in_account="1/hour")
+    home, elsewhere = device_at("2001:db8::1"), device_at("203.0.113.5")
+    assert home.sign_in(alice).status_code == 200
+    cache.clear()
+    assert statuses(elsewhere, alice, "wrong", 2) == [401, 429]
+    assert device_at("2001:db8::2").sign_in(alice).status_code == 200
+
+
+def test_no_other_method_makes_a_network_known_or_counts(alice, limits):
+    limits(sign_in="1/min", sign_in_account="1/hour")
+    name = {type(alice).USERNAME_FIELD: alice.get_username()}
+    for number in range(3):
+        device = device_at(f"203.0.113.{number}")
+        assert device.http.options("/api/auth/token/", name, format="json").status_code == 200
+    found = [device_at(f"203.0.113.{n}").sign_in(alice, "wrong").status_code for n in range(3)]
+    assert found == [401, 429, 429]
+
+
+def test_callers_whose_address_nobody_knows_are_not_taken_for_one(alice, bob, limits):
+    limits(sign_in="1/min", sign_in_account="2/hour")
+    device = device_at("")
+    assert statuses(device, alice, "wrong", 3) == [401, 401, 429]
+    assert device.sign_in(bob).status_code == 200
+
+
+@pytest.mark.parametrize("end", [RuntimeError, SystemExit])
+def test_a_sign_in_that_ends_without_an_answer_is_given_back(alice, limits, settings, end, caplog):
+    settings.AUTHENTICATION_BACKENDS = ["tests.test_throttling.SlowBackend"]
+    limits(sign_in="1/min", sign_in_account="1/hour")
+
+    def fail():
+        raise end("of the backend")
+
+    SlowBackend.meanwhile = fail
+    with pytest.raises(end):
+        Device().sign_in(alice)
+    assert Device().sign_in(alice).status_code == 200
 
 
 @proves("A5")
@@ -256,16 +319,24 @@ def test_the_cache_learns_neither_name_nor_address(alice, limits, redis_server):
 
 
 class TestRefresh:
-    def test_failures_of_a_caller_are_limited(self, phone, limits, clock):
+    def test_what_is_no_token_is_limited_by_caller(self, phone, limits, clock):
         limits(refresh="2/min")
         assert [phone.refresh("bad").status_code for _ in range(3)] == [401, 401, 429]
-        assert phone.refresh().status_code == 429
         clock.shift(timedelta(minutes=1))
-        assert phone.refresh().status_code == 200
+        assert phone.refresh("bad").status_code == 401
 
-    def test_success_does_not_use_up_the_allowance(self, phone, limits):
-        limits(refresh="1/min")
-        assert [phone.refresh().status_code for _ in range(5)] == [200] * 5
+    def test_a_good_token_is_not_refused_for_what_others_there_present(self, phone, limits):
+        limits(refresh="1/min", refresh_session="60/min")
+        stranger, lost = Device(), phone.refresh_token
+        assert phone.refresh().status_code == 200
+        assert [stranger.refresh("bad").status_code for _ in range(2)] == [401, 429]
+        assert phone.refresh(lost).status_code == 200
+        assert not phone.session.is_revoked
+
+    def test_without_limits_a_token_is_read_once(self, phone, limits, monkeypatch):
+        limits()
+        monkeypatch.setattr("jwt_sessions.throttling.parse_refresh_token", None)
+        assert phone.refresh().status_code == 200
 
     def test_a_session_that_refreshes_without_pause_is_slowed_and_no_other(
         self, phone, laptop, limits, clock

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
-from jwt_sessions.http_errors import OUTAGES, ServiceUnavailable
+from jwt_sessions.http_errors import ServiceUnavailable, is_outage
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         exc = exceptions.ParseError(_("The request body broke off."))
     elif isinstance(exc, SuspiciousOperation):
         exc = exceptions.ParseError(_("The request cannot be read."))
-    elif isinstance(exc, OUTAGES):
+    elif is_outage(exc):
         logger.error("a request cannot be answered", exc_info=exc)
         exc = ServiceUnavailable()
     if not isinstance(exc, exceptions.APIException):

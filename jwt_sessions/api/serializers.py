@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.core.validators import MinLengthValidator
 from rest_framework import serializers
 
 from jwt_sessions.clients import NAME_LENGTH
@@ -45,12 +46,27 @@ class TokenPairSerializer(serializers.Serializer[Any]):
     refresh = serializers.CharField()
 
 
-class RefreshSerializer(serializers.Serializer[Any]):
-    refresh = serializers.CharField(write_only=True, trim_whitespace=False, min_length=1)
+class TokenField(serializers.CharField):
+    """A token as it is: what is wrong with it, its own reader says, and knows more of it."""
+
+    def __init__(self) -> None:
+        super().__init__(write_only=True, trim_whitespace=False)
+        self.validators = [MinLengthValidator(1)]
 
 
-class VerifySerializer(serializers.Serializer[Any]):
-    token = serializers.CharField(write_only=True, trim_whitespace=False, min_length=1)
+class TokenSerializer(serializers.Serializer[Any]):
+    """Nothing but tokens: one instance can read all bodies, for it keeps nothing of any.
+
+    (REST framework's limits of length keep the language that they were first read in.)
+    """
+
+
+class RefreshSerializer(TokenSerializer):
+    refresh = TokenField()
+
+
+class VerifySerializer(TokenSerializer):
+    token = TokenField()
 
 
 class RenameSerializer(serializers.Serializer[Any]):

@@ -13,7 +13,7 @@ from jwt_sessions.api.errors import NoActiveAccount, SessionLimit
 from jwt_sessions.api.serializers import RefreshSerializer, SignInSerializer, VerifySerializer
 from jwt_sessions.api.views import SessionAPIView
 from jwt_sessions.authentication import JWTSessionAuthentication, read_access_token
-from jwt_sessions.exceptions import InvalidToken, SessionLimitReached
+from jwt_sessions.exceptions import InvalidToken, SessionLimitReached, UserGone
 from jwt_sessions.http_errors import TokenNotValid
 from jwt_sessions.models import RevokedReason
 from jwt_sessions.throttling import RefreshThrottle, SignInThrottle
@@ -42,6 +42,8 @@ class TokenObtainPairView(SessionAPIView):
             pair = sessions.start(user, request=self.http_request, device_name=device_name)
         except SessionLimitReached as error:
             raise SessionLimit from error
+        except UserGone as error:
+            raise NoActiveAccount from error
         return _tokens(pair)
 
 

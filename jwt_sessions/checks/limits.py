@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 # What a cache of each kind makes of a counter.
 POOR_COUNTERS: Final = {
-    "locmem": "each process counts for itself",
+    "locmem": "each process counts for itself, and forgets beyond MAX_ENTRIES names",
     "dummy": "nothing is counted",
-    "db": "tries at once may be counted as one",
-    "filebased": "tries at once may be counted as one",
+    "db": "tries at once may be counted as one, and forgotten beyond MAX_ENTRIES names",
+    "filebased": "tries at once may be counted as one, and forgotten beyond MAX_ENTRIES names",
 }
 
 

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db import connections, transaction
+from django.db import IntegrityError, connections, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -151,6 +151,8 @@ def _may_repeat(row: RefreshToken, token: SessionRefreshToken, now: datetime) ->
     return (
         row.generation - token.generation == 1
         and bool(period)
+        # Without rotation, last seen is not when the successor was made.
+        and conf.ROTATE_REFRESH_TOKENS
         and now - row.last_seen_at <= period
         and row.grace_uses < MAX_GRACE_USES
     )
@@ -199,12 +201,17 @@ def _end_reused(
     session = row.session
     # First the revocation, and by itself: no trouble with the record may undo it.
     if revoke(session.pk, reason=RevokedReason.TOKEN_REUSED, request=request):
-        SecurityEvent.objects.create(
+        event = SecurityEvent(
             kind=SecurityEventKind.REFRESH_TOKEN_REUSED,
             user_id=session.user_id,
             session=session,
             address=clients.address_of(request),
             facts={"presented": token.generation, "current": row.generation},
         )
+        try:
+            with transaction.atomic(using=session_alias()):
+                event.save(using=session_alias())
+        except IntegrityError:
+            logger.warning("session %s was reused while its user was deleted", session.pk)
         announce(signals.refresh_token_reused, session=session, request=request)
     return Refusal("reused")

@@ -6,6 +6,7 @@ from jwt_sessions import signals
 from jwt_sessions.models import RefreshToken, RevokedReason, SecurityEvent, Session
 from jwt_sessions.revocation import auth_hashes
 from jwt_sessions.sessions.announcing import announce
+from jwt_sessions.sessions.locking import naming, take_turns
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -65,7 +66,11 @@ def revoke_unbound(user: AbstractBaseUser) -> int:
 
 
 def forget(user: AbstractBaseUser) -> None:
-    """Revoke all sessions of a user who is about to be deleted, and blank what is personal."""
+    """Revoke all sessions of a user who is about to be deleted, and blank what is personal.
+
+    Within the transaction of the deletion.
+    """
+    take_turns(user)
     revoke_all(user, reason=RevokedReason.USER_DELETED)
     theirs = Session.objects.filter(user_id=user.pk)
     RefreshToken.objects.filter(session__in=theirs).update(address=None)
@@ -92,7 +97,8 @@ def revoke_set(
     request: HttpRequest | None = None,
 ) -> int:
     """Revoke the sessions of a query that are not revoked yet, and announce it; return how many."""
-    count = concerned.revoke(reason=reason, by=by)
+    with naming(by):
+        count = concerned.revoke(reason=reason, by=by)
     if count:
         announce(
             signals.session_revoked,

@@ -1,0 +1,47 @@
+"""Who waits for whom: always the user's row first, then those of sessions.
+
+A save and a deletion of the user lock in that order, so any other would end in deadlocks.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import get_user_model
+from django.db import connections, transaction
+
+from jwt_sessions.sessions.announcing import session_alias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def take_turns(user: Any) -> None:
+    """Wait, within a transaction, until no other one of this user's is under way.
+
+    SQLite has one lock for all, which the first write takes; a transaction that has read before
+    could not wait for it.
+    """
+    features = connections[session_alias()].features
+    if features.has_select_for_update:
+        # Not the key itself: inserting a row that refers to the user need not wait.
+        rows = get_user_model()._base_manager.using(session_alias()).filter(pk=user.pk)
+        rows = rows.select_for_update(no_key=features.has_select_for_no_key_update)
+        rows.values_list("pk", flat=True).first()
+
+
+@contextmanager
+def naming(by: Any) -> Iterator[None]:
+    """Lock the user whom an UPDATE of sessions is about to name, before it locks the sessions.
+
+    MariaDB would lock both, the user last, to see that there is one. PostgreSQL needs no such lock
+    that a save of the user would have to wait for.
+    """
+    features = connections[session_alias()].features
+    if by is None or not features.has_select_for_update or features.has_select_for_no_key_update:
+        yield
+        return
+    with transaction.atomic(using=session_alias()):
+        take_turns(by)
+        yield
