@@ -16,6 +16,7 @@ from jwt_sessions.sessions.limiting import take_turns
 from jwt_sessions.signals import session_revoked
 from tests.people import Device, make_user
 from tests.racing import IMPATIENCE, locked, say
+from tests.user_models.models import PeopleNotHidden
 
 pytestmark = pytest.mark.proves("V4")
 
@@ -134,6 +135,14 @@ class TestTurns:
         connection.close()
 
     def test_sign_ins_of_one_user_wait_for_each_other(self, alice):
+        with locked(lambda: take_turns(alice)), pytest.raises(OperationalError):
+            sessions.start(alice)
+
+    def test_those_of_people_whom_the_user_models_manager_hides_wait_too(self, alice, monkeypatch):
+        manager = PeopleNotHidden()
+        manager.model, manager.name = type(alice), "objects"
+        monkeypatch.setattr(type(alice)._meta, "default_manager", manager)
+        type(alice)._base_manager.update(last_login=timezone.now())
         with locked(lambda: take_turns(alice)), pytest.raises(OperationalError):
             sessions.start(alice)
 
