@@ -8,6 +8,7 @@ from io import BytesIO
 import pytest
 from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError
 from django.http import Http404
 from rest_framework.exceptions import ValidationError
 from rest_framework.test import APIClient
@@ -170,6 +171,7 @@ def raised():
     [
         (Http404("x"), 404, "not_found"),
         (PermissionDenied("x"), 403, "permission_denied"),
+        (InterfaceError("x"), 503, "unavailable"),
     ],
 )
 def test_what_the_projects_own_code_raises_is_answered_in_our_form(
