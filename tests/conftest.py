@@ -7,6 +7,7 @@ import pytest
 import time_machine
 from django.core.cache import cache
 
+from jwt_sessions.sessions import refreshing
 from tests.people import Device, make_user
 
 # How long an example takes says more about the machine than about the code.
@@ -69,6 +70,23 @@ def set_jwt(settings):
 def committed(django_capture_on_commit_callbacks):
     """Run what waits for the commit: ``with committed(): ...``."""
     return lambda: django_capture_on_commit_callbacks(execute=True)
+
+
+@pytest.fixture
+def after_load(monkeypatch):
+    """Let something happen just after a refresh has read its row, once."""
+    load = refreshing.load_refresh_token
+
+    def arrange(happen):
+        def load_then_let_it_happen(sid, **kwargs):
+            monkeypatch.setattr(refreshing, "load_refresh_token", load)
+            row = load(sid, **kwargs)
+            happen()
+            return row
+
+        monkeypatch.setattr(refreshing, "load_refresh_token", load_then_let_it_happen)
+
+    return arrange
 
 
 @pytest.fixture

@@ -13,11 +13,17 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from threading import Barrier
+from contextlib import contextmanager, suppress
+from threading import Barrier, Event, Thread
 from typing import NamedTuple
 
 PATIENCE = 60  # seconds, for a barrier that nobody comes to any more
+# For a connection that shall not wait for a lock.
+IMPATIENCE = {
+    "sqlite": "PRAGMA busy_timeout = 100",
+    "postgresql": "SET lock_timeout = 100",
+    "mysql": "SET innodb_lock_wait_timeout = 1",
+}
 
 
 class Answer(NamedTuple):
@@ -83,6 +89,38 @@ class Threads:
 
         self.at_once(*[connections.close_all] * self.number)
         self.pool.shutdown()
+
+
+@contextmanager
+def locked(act):
+    """Hold a transaction open on another connection that has done `act`."""
+    from django.db import connections, transaction
+
+    is_held, is_done = Event(), Event()
+
+    def hold():
+        with transaction.atomic():
+            act()
+            is_held.set()
+            is_done.wait(PATIENCE)
+        connections.close_all()
+
+    holder = Thread(target=hold)
+    holder.start()
+    is_held.wait(PATIENCE)
+    try:
+        yield
+    finally:
+        is_done.set()
+        holder.join()
+
+
+def say(statement):
+    """Run the statement of this database: ``say(IMPATIENCE)``."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(statement[connection.vendor])
 
 
 def run_apart(*arguments, **options):

@@ -6,6 +6,7 @@ import pytest
 from django.db import connections, transaction
 
 from jwt_sessions import authentication, sessions
+from jwt_sessions.exceptions import SessionLimitReached
 from jwt_sessions.models import RevokedReason, SecurityEvent, Session
 from jwt_sessions.sessions import refreshing
 from jwt_sessions.signals import session_started
@@ -89,6 +90,22 @@ def test_p4_within_a_callers_transaction_it_rolls_back_with_the_caller(reused, a
         assert sessions.refresh(reused.first) == sessions.Refusal("reused")
         transaction.set_rollback(True, using=alias)
     assert reused.call_protected().status_code == 200
+
+
+@pytest.mark.proves("P2")
+def test_p2_an_overtaken_refresh_looks_again_where_the_sessions_live(reused, after_load):
+    token = reused.refresh_token
+    after_load(lambda: sessions.refresh(token))
+    assert reused.refresh(token).status_code == 200
+
+
+def test_a_sign_in_over_the_limit_is_undone_where_the_sessions_live(alias, set_jwt):
+    set_jwt(MAX_SESSIONS_PER_USER=1, SESSION_LIMIT_POLICY="refuse")
+    alice = make_user("alice")
+    sessions.start(alice)
+    with pytest.raises(SessionLimitReached):
+        sessions.start(alice)
+    assert Session.objects.using(alias).count() == 1
 
 
 def test_signals_wait_for_the_commit_of_the_database_that_sessions_live_on(alias, heard):

@@ -53,6 +53,10 @@ def test_two_headers_are_refused(phone, joint):
     assert call(f"Bearer {phone.access}{joint}{phone.access}").status_code == 401
 
 
+def test_spaces_around_scheme_and_token_are_no_matter(phone):
+    assert call(f" Bearer  {phone.access}\t ").status_code == 200
+
+
 @pytest.mark.parametrize("header", ["Bearer", "Bearer ", "Bearer a b"])
 def test_a_header_of_the_wrong_form_has_a_code_of_its_own(db, header):
     response = call(header)
@@ -70,7 +74,8 @@ def test_another_scheme_is_left_to_others(phone):
 
 def test_a_project_may_choose_scheme_and_header(phone, set_jwt):
     set_jwt(AUTH_HEADER_TYPES=("JWT", "Bearer"), AUTH_HEADER_NAME="HTTP_X_ACCESS_TOKEN")
-    assert call(**{"x-access-token": f"jwt {phone.access}"}).status_code == 200
+    for scheme in ("jwt", "bearer"):
+        assert call(**{"x-access-token": f"{scheme} {phone.access}"}).status_code == 200
     response = call(f"Bearer {phone.access}")
     assert response.status_code == 401
     assert response["WWW-Authenticate"] == 'JWT realm="api"'

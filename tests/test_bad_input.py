@@ -6,7 +6,12 @@ import json
 from io import BytesIO
 
 import pytest
+from django.contrib.auth.signals import user_login_failed
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError
+from django.http import Http404
 from django.utils import translation
+from rest_framework.exceptions import ValidationError
 from rest_framework.test import APIClient
 from rest_framework.utils.formatting import lazy_format
 
@@ -159,6 +164,45 @@ def test_a_hostile_user_agent_signs_in_and_is_cut_and_cleaned(alice, agent):
     stored = device.session.user_agent
     assert len(stored) <= 256
     assert stored.isprintable()
+
+
+@pytest.fixture
+def raised():
+    """Let the project's own receiver raise at a failed sign-in: ``raised(error)``."""
+    receivers = []
+
+    def arrange(error):
+        def refuse(**facts):
+            raise error
+
+        user_login_failed.connect(refuse)
+        receivers.append(refuse)
+
+    yield arrange
+    for receiver in receivers:
+        user_login_failed.disconnect(receiver)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (Http404("x"), 404, "not_found"),
+        (PermissionDenied("x"), 403, "permission_denied"),
+        (InterfaceError("x"), 503, "unavailable"),
+    ],
+)
+def test_what_the_projects_own_code_raises_is_answered_in_our_form(
+    alice, raised, error, status, code
+):
+    raised(error)
+    answer = Device().sign_in(alice, "wrong")
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_a_list_of_errors_of_the_projects_own_code_is_answered_as_it_is(alice, raised):
+    raised(ValidationError(["Not today."]))
+    answer = Device().sign_in(alice, "wrong")
+    assert (answer.status_code, answer.json()) == (400, ["Not today."])
 
 
 def test_errors_keep_their_form_under_another_exception_handler(phone, settings):

@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 from django.core import checks
+from django.db import connections
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.settings import DEFAULTS
 
-from jwt_sessions.checks.database import sorts_ids_by_time
+from jwt_sessions.checks.database import mariadb_sorts_ids_by_time, sorts_ids_by_time
 
 pytestmark = pytest.mark.proves("P11", "R10")
 
@@ -244,6 +245,7 @@ def test_deploy_asks_for_a_key_of_its_own(settings, set_jwt):
     [
         ("locmem.LocMemCache", "each process counts for itself"),
         ("dummy.DummyCache", "nothing is counted"),
+        ("db.DatabaseCache", "counted as one"),
         ("filebased.FileBasedCache", "counted as one"),
         ("redis.RedisCache", None),
     ],
@@ -258,6 +260,11 @@ def test_deploy_asks_for_a_cache_that_can_count(settings, set_jwt, tmp_path, kin
     assert "jwt_sessions.W007" not in problems(deploy=True)
 
 
+def test_deploy_asks_for_it_as_long_as_anything_is_counted(set_jwt):
+    set_jwt(THROTTLE_RATES={"sign_in": None})
+    assert "jwt_sessions.W007" in problems(deploy=True)
+
+
 @pytest.mark.parametrize(
     ("values", "problem"),
     [
@@ -269,7 +276,9 @@ def test_deploy_asks_for_a_cache_that_can_count(settings, set_jwt, tmp_path, kin
         ({"THROTTLE_RATES": "10/min"}, "E016"),
         ({"THROTTLE_RATES": {"signin": "10/min"}}, "E016"),
         ({"THROTTLE_RATES": {"sign_in": "often"}}, "E016"),
+        ({"THROTTLE_RATES": {"sign_in": "10/minimum"}}, "E016"),
         ({"THROTTLE_RATES": {"sign_in": "0/min"}}, "E016"),
+        ({"THROTTLE_RATES": {"sign_in": "1000000000/min"}}, "E016"),
         ({"THROTTLE_RATES": {"sign_in": 10}}, "E016"),
         ({"THROTTLE_RATES": {"sign_in": ["10/min"]}}, "E016"),
     ],
@@ -279,9 +288,19 @@ def test_limits_that_cannot_serve_are_named(set_jwt, values, problem):
     assert set(problems()) == {f"jwt_sessions.{problem}"}
 
 
-def test_limits_that_can_serve_pass(set_jwt):
+@pytest.mark.parametrize(
+    ("scope", "hint"),
+    [("signin", "Did you mean sign_in?"), ("xyzzy", "There are sign_in, "), (7, "There are ")],
+)
+def test_an_unknown_scope_is_answered_with_the_known_ones(set_jwt, scope, hint):
+    set_jwt(THROTTLE_RATES={scope: "10/min"})
+    assert problems()["jwt_sessions.E016"].hint.startswith(hint)
+
+
+@pytest.mark.parametrize("maximum", [1, 5])
+def test_limits_that_can_serve_pass(set_jwt, maximum):
     rates = {"sign_in": None, "refresh": "1/s"}
-    set_jwt(MAX_SESSIONS_PER_USER=5, SESSION_LIMIT_POLICY="refuse", THROTTLE_RATES=rates)
+    set_jwt(MAX_SESSIONS_PER_USER=maximum, SESSION_LIMIT_POLICY="refuse", THROTTLE_RATES=rates)
     assert not problems()
 
 
@@ -299,6 +318,28 @@ def test_limits_that_can_serve_pass(set_jwt):
 )
 def test_a_mariadb_that_sorts_session_ids_otherwise_is_refused(version, sorts):
     assert sorts_ids_by_time(version) is sorts
+
+
+@pytest.fixture
+def old_mariadb(monkeypatch):
+    """The default database says that it is a MariaDB that sorts otherwise."""
+    for name, value in {"mysql_is_mariadb": True, "mysql_version": (10, 11, 4)}.items():
+        monkeypatch.setattr(connections["default"], name, value, raising=False)
+
+
+def test_an_old_mariadb_is_named_with_its_version(db, old_mariadb):
+    (said,) = checks.run_checks(tags=[checks.Tags.database], databases=["default"])
+    assert said.id == "jwt_sessions.E017"
+    assert said.msg.startswith("MariaDB 10.11.4 ")
+
+
+def test_a_database_that_may_not_be_asked_is_not_judged(old_mariadb):
+    assert not checks.run_checks(tags=[checks.Tags.database])
+
+
+def test_a_database_without_our_sessions_is_not_judged(old_mariadb, settings):
+    settings.DATABASE_ROUTERS = ["tests.test_checks.SessionsApart"]
+    assert not [*mariadb_sorts_ids_by_time(["default"])]
 
 
 def test_the_database_of_this_run_sorts_session_ids_by_time(db):

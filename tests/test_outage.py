@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections, connection, connections, transaction
 
 from jwt_sessions import sessions
 from jwt_sessions.models import RefreshToken, RevokedReason
 from tests.people import Device, credentials, make_user
+from tests.racing import IMPATIENCE, locked, say
 from tests.servers import Line
 
 pytestmark = [pytest.mark.proves("P8"), pytest.mark.django_db(transaction=True)]
@@ -140,33 +141,6 @@ def test_p8_an_outage_in_the_middle_of_a_refresh_costs_nothing(phone, line, monk
     assert finish(phone.refresh(token)).status_code == 200
 
 
-@contextmanager
-def locked(act):
-    """Hold a transaction open on another connection that has done `act`."""
-    is_held, is_done = Event(), Event()
-
-    def hold():
-        with transaction.atomic():
-            act()
-            is_held.set()
-            is_done.wait(30)
-        connections.close_all()
-
-    holder = Thread(target=hold)
-    holder.start()
-    is_held.wait(30)
-    try:
-        yield
-    finally:
-        is_done.set()
-        holder.join()
-
-
-IMPATIENCE = {
-    "sqlite": "PRAGMA busy_timeout = 100",
-    "postgresql": "SET lock_timeout = 100",
-    "mysql": "SET innodb_lock_wait_timeout = 1",
-}
 READ_ONLY = {
     "sqlite": "PRAGMA query_only = 1",
     "postgresql": "SET default_transaction_read_only = on",
@@ -174,15 +148,11 @@ READ_ONLY = {
 }
 
 
-def say(statement):
-    with connection.cursor() as cursor:
-        cursor.execute(statement[connection.vendor])
-
-
 def test_p8_a_lock_that_is_not_had_in_time_is_a_503_and_costs_nothing(phone, caplog):
     say(IMPATIENCE)
     with locked(lambda: RefreshToken.objects.update(address="203.0.113.9")):
         assert_unavailable(phone.refresh())
+    assert "a request cannot be answered" in caplog.text
     assert phone.refresh().status_code == 200
 
 
@@ -253,6 +223,12 @@ def test_p8_keys_that_cannot_be_read_are_a_503(phone, set_jwt, caplog):
     assert_unavailable(phone.refresh())
     set_jwt(SIGNING_KEY=None)
     assert phone.refresh(token).status_code == 200
+
+
+def test_a_mistake_in_the_settings_is_no_outage(alice, set_jwt):
+    set_jwt(ISSUER=None)
+    with pytest.raises(ImproperlyConfigured):
+        Device().sign_in(alice)
 
 
 def test_p8_nothing_of_an_outage_is_told_to_the_caller(phone, line, caplog):

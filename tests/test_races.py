@@ -12,7 +12,7 @@ from jwt_sessions import sessions
 from jwt_sessions.models import RefreshToken, RevokedReason, SecurityEvent, Session
 from jwt_sessions.sessions import refreshing
 from tests.people import Device, claims_of, make_user
-from tests.racing import Threads, race_in_processes
+from tests.racing import IMPATIENCE, Threads, race_in_processes, say
 
 CALLERS = 50
 proves = pytest.mark.proves
@@ -257,6 +257,28 @@ class TestInterleavings:
         assert sorted(answer.status for answer in answers) == [200] + [401] * 9
         assert max(answer.statements for answer in answers) == 4
         assert phone.session.revoked_reason == RevokedReason.TOKEN_REUSED
+
+    @proves("P2", "R3")
+    def test_p2_nobody_rotates_between_the_second_look_and_its_answer(
+        self, phone, threads, after_load, monkeypatch
+    ):
+        if not connection.features.has_select_for_update:
+            pytest.skip("SQLite has no such locks")
+        token, faster, other = phone.refresh_token, [], threads(1)
+        after_load(lambda: faster.append(sessions.refresh(token)))
+        repeat, answers = refreshing._repeat, []
+
+        def refresh_impatiently():
+            say(IMPATIENCE)
+            return Device().refresh(faster[0].refresh).status_code
+
+        def repeat_beside_another(*arguments):
+            answers.extend(other.at_once(refresh_impatiently))
+            return repeat(*arguments)
+
+        monkeypatch.setattr(refreshing, "_repeat", repeat_beside_another)
+        assert sessions.refresh(token).refresh == faster[0].refresh
+        assert answers == [503]
 
     @pytest.mark.parametrize("commits", [True, False])
     @proves("P2", "R3")

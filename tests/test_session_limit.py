@@ -6,16 +6,24 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
+from django.utils import timezone
 
 from jwt_sessions import sessions
 from jwt_sessions.exceptions import SessionLimitReached
-from jwt_sessions.models import RefreshToken, RevokedReason, Session
+from jwt_sessions.models import RefreshToken, RevokedReason, SecurityEvent, Session
 from jwt_sessions.sessions import refreshing
+from jwt_sessions.sessions.locking import take_turns
 from jwt_sessions.signals import session_revoked
 from tests.people import Device, make_user
+from tests.racing import IMPATIENCE, locked, say
+from tests.user_models.models import PeopleNotHidden
 
 pytestmark = pytest.mark.proves("V4")
+
+
+def a_minute_ago():
+    return timezone.now() - timedelta(minutes=1)
 
 
 def sign_in_on(number, user, clock):
@@ -47,12 +55,20 @@ class TestEndOldest:
         sign_in_on(2, bob, clock)
         assert [device.call_protected().status_code for device in alices] == [200, 200]
 
-    def test_what_is_over_does_not_count(self, alice, clock):
-        first, second, third = sign_in_on(3, alice, clock)
-        third.post("logout/")
-        Session.objects.filter(pk=first.sid).update(expires_at=first.session.created_at)
+    @pytest.mark.parametrize(
+        "end",
+        [
+            lambda sid: sessions.revoke(sid, reason=RevokedReason.SIGNED_OUT),
+            lambda sid: Session.objects.filter(pk=sid).update(expires_at=a_minute_ago()),
+            lambda sid: RefreshToken.objects.filter(pk=sid).update(idle_expires_at=a_minute_ago()),
+        ],
+        ids=["revoked", "expired", "unused"],
+    )
+    def test_what_is_over_does_not_count(self, alice, clock, end):
+        lives, ends = sign_in_on(2, alice, clock)
+        end(ends.session.pk)
         sign_in_on(1, alice, clock)
-        assert second.call_protected().status_code == 200
+        assert lives.call_protected().status_code == 200
 
     def test_a_lowered_limit_ends_all_beyond_it_at_the_next_sign_in(self, alice, clock, set_jwt):
         set_jwt(MAX_SESSIONS_PER_USER=None)
@@ -83,6 +99,7 @@ class TestEndOldest:
             sign_in_on(1, alice, clock)
         assert [(facts["count"], facts["user"]) for facts in revoked] == [(2, alice)]
         assert revoked[0]["reason"] == RevokedReason.SESSION_LIMIT
+        assert revoked[0]["request"].path == "/api/auth/token/"
 
     @pytest.mark.proves("P12")
     def test_it_costs_a_fixed_number_of_queries(self, alice, django_assert_num_queries, set_jwt):
@@ -117,6 +134,40 @@ class TestRefuse:
         sign_in_on(2, alice, clock)
         with pytest.raises(SessionLimitReached):
             sessions.start(alice)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestTurns:
+    @pytest.fixture(autouse=True)
+    def impatient(self, set_jwt):
+        if not connection.features.has_select_for_update:
+            pytest.skip("SQLite has one lock for all")
+        set_jwt(MAX_SESSIONS_PER_USER=2)
+        say(IMPATIENCE)
+        yield
+        connection.close()
+
+    def test_sign_ins_of_one_user_wait_for_each_other(self, alice):
+        with locked(lambda: take_turns(alice)), pytest.raises(OperationalError):
+            sessions.start(alice)
+
+    def test_those_of_people_whom_the_user_models_manager_hides_wait_too(self, alice, monkeypatch):
+        manager = PeopleNotHidden()
+        manager.model, manager.name = type(alice), "objects"
+        monkeypatch.setattr(type(alice)._meta, "default_manager", manager)
+        type(alice)._base_manager.update(last_login=timezone.now())
+        with locked(lambda: take_turns(alice)), pytest.raises(OperationalError):
+            sessions.start(alice)
+
+    def test_sign_ins_of_others_do_not_wait(self, alice, bob):
+        with locked(lambda: take_turns(alice)):
+            assert sessions.start(bob)
+
+    def test_on_postgresql_what_refers_to_the_user_does_not_wait_either(self, alice):
+        if not connection.features.has_select_for_no_key_update:
+            pytest.skip("this run is not on postgresql")
+        with locked(lambda: take_turns(alice)):
+            assert SecurityEvent.objects.create(kind="x", user=alice)
 
 
 @pytest.mark.django_db(transaction=True)

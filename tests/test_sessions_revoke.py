@@ -129,6 +129,21 @@ def test_a_reuse_is_announced_with_its_request(phone, heard, committed):
     assert reused[0]["request"].path == "/api/auth/token/refresh/"
 
 
+@pytest.mark.parametrize("reason", [RevokedReason.TOKEN_REUSED, RevokedReason.USER_DEACTIVATED])
+def test_a_revocation_by_a_refresh_is_announced_with_its_request(
+    phone, alice, heard, committed, reason
+):
+    revoked, old = heard(session_revoked), phone.refresh_token
+    phone.refresh()
+    phone.refresh()
+    if reason == RevokedReason.USER_DEACTIVATED:
+        type(alice).objects.update(is_active=False)
+    with committed():
+        phone.refresh(old)
+    assert revoked[0]["reason"] == reason
+    assert revoked[0]["request"].path == "/api/auth/token/refresh/"
+
+
 def test_an_expired_session_is_not_renamed(phone, alice, clock):
     clock.shift(timedelta(days=1))
     assert sessions.rename(phone.session.pk, user=alice, device_name="New name") is None

@@ -62,6 +62,13 @@ def test_an_access_token_ends_no_later_than_its_session(alice, set_jwt):
     assert claims_of(pair.access)["exp"] == int(pair.session.expires_at.timestamp())
 
 
+@pytest.mark.django_db(transaction=True, databases=["default", "accounts"])
+def test_a_user_read_from_a_replica_signs_in_where_sessions_are_written(alice):
+    alice.save(using="accounts")
+    pair = sessions.start(alice)
+    assert Session.objects.using("default").get() == pair.session
+
+
 @proves("V5")
 def test_each_sign_in_starts_a_session_of_its_own(phone, laptop):
     assert phone.sid != laptop.sid

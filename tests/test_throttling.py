@@ -18,6 +18,8 @@ from rest_framework.test import APIRequestFactory
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
+from jwt_sessions.conf import conf, parse_rate
+from jwt_sessions.clients import address_key
 from jwt_sessions.throttling import SettlesThrottles, SignInThrottle
 from tests.people import Device, make_user
 from tests.servers import RedisServer
@@ -55,8 +57,31 @@ def redis_server(settings):
     server.kill()
 
 
-def test_by_default_thirty_failures_of_a_caller_in_a_minute_are_enough(alice, bob, limits):
-    limits(sign_in="30/min")
+def test_the_rates_by_default_are_those_that_the_docs_name():
+    minute, hour = 60, 3_600
+    assert {
+        "sign_in": (30, minute),
+        "sign_in_account": (20, hour),
+        "refresh": (120, minute),
+        "refresh_session": (60, minute),
+    } == conf.THROTTLE_RATES
+
+
+def test_a_scope_that_is_not_named_keeps_its_rate(set_jwt):
+    set_jwt(THROTTLE_RATES={"refresh": "1/s"})
+    assert (conf.THROTTLE_RATES["refresh"], conf.THROTTLE_RATES["sign_in"]) == ((1, 1), (30, 60))
+
+
+@pytest.mark.parametrize(
+    ("periods", "seconds"),
+    [("s sec", 1), ("m min", 60), ("h hour", 3_600), ("d day", 86_400)],
+)
+def test_a_rate_is_written_as_in_rest_framework(periods, seconds):
+    for period in periods.split():
+        assert parse_rate(f"7/{period}") == (7, seconds)
+
+
+def test_by_default_thirty_failures_of_a_caller_in_a_minute_are_enough(alice, bob):
     device = Device()
     assert statuses(device, alice, "wrong", 15) == [401] * 15
     assert statuses(device, bob, "wrong", 15) == [401] * 15
@@ -133,6 +158,14 @@ def test_a_name_too_long_to_be_one_is_not_normalized(alice, limits, monkeypatch)
     assert max(seen, default=0) <= 254
 
 
+def test_names_that_differ_by_their_case_in_any_language_are_the_same_account(alice, limits):
+    limits(sign_in_account="1/hour")
+    model = type(alice)
+    names = ("strauß@example.com", "STRAUSS@EXAMPLE.COM")
+    people = [model(**{model.USERNAME_FIELD: name}) for name in names]
+    assert [Device().sign_in(one, "wrong").status_code for one in people] == [401, 429]
+
+
 def test_strangers_cannot_lock_people_out_where_they_have_signed_in_before(alice, limits):
     limits(sign_in_account="3/hour")
     home, elsewhere = device_at("198.51.100.7"), device_at("203.0.113.5")
@@ -182,6 +215,63 @@ def test_a_sign_in_that_ends_without_an_answer_is_given_back(alice, limits, sett
     assert Device().sign_in(alice).status_code == 200
 
 
+def test_a_known_network_is_known_to_its_own_account_only(alice, bob, limits):
+    limits(sign_in_account="1/hour")
+    home, first, second = (device_at(f"203.0.113.{n}") for n in (7, 8, 9))
+    found = [home.sign_in(alice), first.sign_in(bob), second.sign_in(bob)]
+    assert [answer.status_code for answer in found] == [200, 200, 200]
+    found = [device.sign_in(alice, "wrong").status_code for device in (first, second)]
+    assert found == [401, 429]
+
+
+def test_each_known_network_of_an_account_has_its_own_allowance(alice, limits):
+    limits(sign_in_account="1/hour")
+    home, office = device_at("198.51.100.7"), device_at("203.0.113.5")
+    for device in (home, office):
+        device.sign_in(alice)
+    # One of everybody's allowance, one of the office's own.
+    assert statuses(office, alice, "wrong", 3) == [401, 401, 429]
+    assert home.sign_in(alice).status_code == 200
+
+
+def test_people_of_one_known_network_have_an_allowance_each(alice, bob, limits):
+    limits(sign_in_account="1/hour")
+    home = device_at("198.51.100.7")
+    for person in (alice, bob):
+        home.sign_in(person)
+    assert statuses(home, alice, "wrong", 3) == [401, 401, 429]
+    assert home.sign_in(bob).status_code == 200
+
+
+def test_no_name_can_pose_as_an_account_and_its_network(alice, limits):
+    limits(sign_in_account="1/hour")
+    home, elsewhere = device_at("198.51.100.7"), device_at("203.0.113.5")
+    home.sign_in(alice)
+    field, network = type(alice).USERNAME_FIELD, address_key("198.51.100.7")
+    posing = type(alice)(**{field: f"{alice.get_username()}{network}"})
+    assert statuses(elsewhere, posing, "wrong", 2) == [401, 429]
+    assert statuses(elsewhere, alice, "wrong", 2) == [401, 429]
+    assert home.sign_in(alice).status_code == 200
+
+
+def test_a_network_is_known_for_thirty_days_after_the_last_sign_in_there(alice, limits, clock):
+    limits(sign_in_account="1/day")
+    home, elsewhere = device_at("198.51.100.7"), device_at("203.0.113.5")
+    found = [home.sign_in(alice).status_code]
+    for days in (29, 31):
+        clock.shift(timedelta(days=days))
+        assert statuses(elsewhere, alice, "wrong", 1) == [401]
+        found.append(home.sign_in(alice).status_code)
+    assert found == [200, 200, 429]
+
+
+def test_what_was_counted_is_kept_until_its_window_ends(alice, limits, clock):
+    limits(sign_in_account="1/day")
+    assert statuses(Device(), alice, "wrong", 1) == [401]
+    clock.shift(timedelta(hours=11, minutes=59))
+    assert Device().sign_in(alice).status_code == 429
+
+
 @proves("A5")
 def test_a_caller_is_who_the_trusted_proxies_say(alice, limits, set_jwt):
     set_jwt(NUM_PROXIES=1)
@@ -212,6 +302,15 @@ def test_the_operator_learns_that_all_callers_share_a_proxy(alice, limits, caplo
     assert "NUM_PROXIES is 0" in caplog.text
 
 
+@pytest.mark.parametrize(("proxies", "name"), [(0, "x-other"), (1, "x-forwarded-for")])
+def test_the_operator_is_not_told_where_all_is_well(alice, limits, set_jwt, caplog, proxies, name):
+    set_jwt(NUM_PROXIES=proxies)
+    limits(sign_in="1/min")
+    with caplog.at_level(logging.WARNING, "jwt_sessions"):
+        statuses(Device(**{name: "203.0.113.5"}), alice, "wrong", 2)
+    assert "NUM_PROXIES" not in caplog.text
+
+
 def test_the_addresses_of_one_ipv6_network_are_one_caller(alice, limits):
     limits(sign_in="1/min")
     addresses = ("2001:db8:0:7::1", "2001:db8:0:7:ffff::1", "2001:db8:0:8::1")
@@ -231,9 +330,12 @@ class SlowBackend(ModelBackend):
         return super().authenticate(request, **given)
 
 
-def test_where_sign_ins_under_way_fill_the_allowance_the_wait_is_short(alice, limits, settings):
+@pytest.mark.parametrize("scope", ["sign_in", "sign_in_account"])
+def test_where_sign_ins_under_way_fill_the_allowance_the_wait_is_short(
+    alice, limits, settings, scope
+):
     settings.AUTHENTICATION_BACKENDS = ["tests.test_throttling.SlowBackend"]
-    limits(sign_in_account="1/hour")
+    limits(**{scope: "1/hour"})
     seen = []
     SlowBackend.meanwhile = lambda: seen.append(Device().sign_in(alice))
     assert Device().sign_in(alice).status_code == 200
@@ -269,8 +371,10 @@ def test_p8_without_its_cache_nobody_signs_in_and_who_is_in_carries_on(
     answer = Device().sign_in(alice)
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert int(answer["Retry-After"]) > 0
+    assert "a sign-in cannot be counted" in caplog.text
     assert phone.call_protected().status_code == 200
-    assert phone.refresh().status_code == 200
+    assert [phone.refresh(token).status_code for token in ("bad", None)] == [401, 200]
+    assert "a refresh cannot be counted" in caplog.text
     redis_server.start()
     assert Device().sign_in(alice).status_code == 200
 
@@ -282,6 +386,22 @@ def test_a_cache_lost_while_the_password_is_proven_loses_no_sign_in(
     settings.AUTHENTICATION_BACKENDS = ["tests.test_throttling.SlowBackend"]
     SlowBackend.meanwhile = redis_server.kill
     assert Device().sign_in(alice).status_code == 200
+    assert "the outcome of a sign-in cannot be counted" in caplog.text
+
+
+def test_a_cache_flushed_while_the_password_is_proven_is_no_trouble(alice, settings, caplog):
+    settings.AUTHENTICATION_BACKENDS = ["tests.test_throttling.SlowBackend"]
+    SlowBackend.meanwhile = cache.clear
+    assert Device().sign_in(alice).status_code == 200
+    assert not caplog.records
+
+
+def test_without_limits_no_cache_is_asked(alice, limits, redis_server, caplog):
+    limits()
+    redis_server.kill()
+    device = Device()
+    assert [device.sign_in(alice).status_code, device.refresh().status_code] == [200, 200]
+    assert not caplog.records
 
 
 def test_a_flushed_cache_starts_to_count_anew(alice, limits):
@@ -318,7 +438,26 @@ def test_the_cache_learns_neither_name_nor_address(alice, limits, redis_server):
     assert b"127.0.0.1" not in keys
 
 
+def test_the_cache_forgets_all_of_it_by_itself(alice, limits, redis_server):
+    limits(sign_in="10/min", sign_in_account="10/hour", refresh="10/min", refresh_session="10/min")
+    device = Device()
+    assert statuses(device, alice, "alice", 1) + statuses(device, alice, "wrong", 1) == [200, 401]
+    assert [device.refresh().status_code, device.refresh("bad").status_code] == [200, 401]
+    client = cache._cache.get_client()
+    assert [key for key in client.keys("*") if client.ttl(key) < 0] == []
+
+
 class TestRefresh:
+    @pytest.mark.parametrize(("scope", "token"), [("refresh", "bad"), ("refresh_session", None)])
+    def test_a_429_says_when_and_then_it_works(self, phone, limits, clock, scope, token):
+        limits(**{scope: "1/min"})
+        clock.shift(timedelta(seconds=20))
+        phone.refresh(token)
+        answer = phone.refresh(token)
+        assert (answer.status_code, answer["Retry-After"]) == (429, "40")
+        clock.shift(timedelta(seconds=40))
+        assert phone.refresh(token).status_code != 429
+
     def test_what_is_no_token_is_limited_by_caller(self, phone, limits, clock):
         limits(refresh="2/min")
         assert [phone.refresh("bad").status_code for _ in range(3)] == [401, 401, 429]
