@@ -48,7 +48,7 @@ class JWTSessionAuthentication(BaseAuthentication):
         except OUTAGES as error:
             logger.exception("an access token cannot be judged")
             raise ServiceUnavailable from error
-        if reason is not None or token.session is None:
+        if token.session is None:
             logger.debug("access token %s refused: %s", token["jti"], reason)
             raise TokenNotValid
         return token.session.user, token

@@ -130,8 +130,9 @@ class SignInThrottle(CountingThrottle):
         counter = _counter(scope, *who)
         if counter is None:
             return None
+        count = counter.increase()
         self.taken += (counter,)
-        return counter if counter.increase() > counter.rate.number else None
+        return counter if count > counter.rate.number else None
 
     def how_long(self, counter: Counter) -> int:
         """Return in how many seconds there may be room again."""

@@ -9,6 +9,7 @@ from django.core.cache import cache
 
 from jwt_sessions.sessions import refreshing
 from tests.people import Device, make_user
+from tests.racing import Threads
 
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("any machine", deadline=None)
@@ -64,6 +65,26 @@ def set_jwt(settings):
         settings.JWT_SESSIONS = {**settings.JWT_SESSIONS, **values}
 
     return set_keys
+
+
+@pytest.fixture
+def throttles_off(set_jwt):
+    """No limits: for tests of many callers at once."""
+    set_jwt(THROTTLE_RATES=None)
+
+
+@pytest.fixture
+def threads():
+    """Start threads, which are ended with the test: ``threads(50).at_once(...)``."""
+    started = []
+
+    def start(number):
+        started.append(Threads(number))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.close()
 
 
 @pytest.fixture

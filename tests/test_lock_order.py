@@ -12,35 +12,18 @@ from django.db import connection, transaction
 from jwt_sessions import accounts, sessions
 from jwt_sessions.models import RevokedReason, Session
 from jwt_sessions.sessions import refreshing, starting
-from tests.people import Device, make_user
-from tests.racing import Threads
+from tests.people import Device
 
 proves = pytest.mark.proves
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.races,
+    pytest.mark.usefixtures("throttles_off"),
     pytest.mark.xdist_group("races"),
 ]
 # Nothing tells when another waits for a lock. Too short a time proves less, no more.
 A_MOMENT = 0.4
-
-
-@pytest.fixture(autouse=True)
-def throttles_off(set_jwt):
-    set_jwt(THROTTLE_RATES=None)
-
-
-@pytest.fixture
-def alice(db):
-    return make_user("alice")
-
-
-@pytest.fixture
-def threads():
-    started = Threads(7)
-    yield started
-    started.close()
 
 
 @pytest.fixture
@@ -82,7 +65,7 @@ def test_a_sign_in_at_the_limit_and_a_sign_out_of_the_session_it_ends(
 ):
     set_jwt(MAX_SESSIONS_PER_USER=1)
     has_locks = hold(starting, "take_turns")
-    signed_in, signed_out = threads.at_once(
+    signed_in, signed_out = threads(2).at_once(
         lambda: Device().sign_in(alice),
         after(has_locks, lambda: phone.delete(f"sessions/{phone.sid}/")),
     )
@@ -94,7 +77,7 @@ def test_a_sign_in_at_the_limit_and_a_sign_out_of_the_session_it_ends(
 def test_a_sign_in_at_the_limit_and_a_deletion_of_the_account(alice, phone, threads, hold, set_jwt):
     set_jwt(MAX_SESSIONS_PER_USER=1)
     has_locks = hold(starting, "take_turns")
-    signed_in, _ = threads.at_once(
+    signed_in, _ = threads(2).at_once(
         lambda: Device().sign_in(alice), after(has_locks, lambda: delete(alice))
     )
     assert signed_in.status_code in {200, 401}
@@ -116,7 +99,7 @@ def test_a_changed_password_and_a_sign_out_everywhere(alice, phone, laptop, thre
             alice.save()
 
     monkeypatch.setattr(accounts.sessions, "revoke_unbound", hold_and_unbind)
-    _, answer = threads.at_once(
+    _, answer = threads(2).at_once(
         change_password, after(has_locks, lambda: phone.post("sessions/revoke-all/"))
     )
     assert answer.status_code in {200, 401}
@@ -162,7 +145,7 @@ def test_all_that_an_account_can_do_at_once(alice, threads, set_jwt):
     def again_and_again(act):
         return lambda: [act() for _ in range(25)]
 
-    threads.at_once(*map(again_and_again, acts))
+    threads(len(acts)).at_once(*map(again_and_again, acts))
     assert set(found) <= {200, 204, 401, 404}
 
 
@@ -176,7 +159,7 @@ def test_p7_an_account_deleted_while_its_owner_signs_in_is_a_401(
 
     def prove_and_let_it_be_deleted(*arguments):
         user = prove(*arguments)
-        threads.at_once(lambda: delete(alice))
+        threads(1).at_once(lambda: delete(alice))
         return user
 
     monkeypatch.setattr(accounts, "prove_password", prove_and_let_it_be_deleted)
@@ -196,7 +179,7 @@ def test_p4_a_reuse_of_an_account_that_was_just_deleted_is_a_401(
 
     def end_and_let_it_be_deleted(*arguments, **keywords):
         ended = end(*arguments, **keywords)
-        threads.at_once(lambda: delete(alice))
+        threads(1).at_once(lambda: delete(alice))
         return ended
 
     monkeypatch.setattr(refreshing, "revoke", end_and_let_it_be_deleted)

@@ -11,14 +11,15 @@ from django.db import OperationalError, connection, transaction
 from jwt_sessions import sessions
 from jwt_sessions.models import RefreshToken, RevokedReason, SecurityEvent, Session
 from jwt_sessions.sessions import refreshing
-from tests.people import Device, claims_of, make_user
-from tests.racing import IMPATIENCE, Threads, race_in_processes, say
+from tests.people import Device, claims_of
+from tests.racing import IMPATIENCE, race_in_processes, say
 
 CALLERS = 50
 proves = pytest.mark.proves
 
 pytestmark = [
     pytest.mark.races,
+    pytest.mark.usefixtures("throttles_off"),
     pytest.mark.django_db(transaction=True),
     # One worker for all of them: PostgreSQL serves a hundred connections.
     pytest.mark.xdist_group("races"),
@@ -28,30 +29,6 @@ pytestmark = [
 @pytest.fixture(autouse=True)
 def clock():
     """The real one: processes of their own know no other."""
-
-
-@pytest.fixture(autouse=True)
-def throttles_off(set_jwt):
-    set_jwt(THROTTLE_RATES=None)
-
-
-@pytest.fixture
-def alice(db):
-    return make_user("alice")
-
-
-@pytest.fixture
-def threads():
-    """Start threads that will be closed: ``threads(50)``."""
-    started = []
-
-    def start(number):
-        started.append(Threads(number))
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.close()
 
 
 def assert_one_successor(answers, generation):

@@ -18,8 +18,8 @@ from rest_framework.test import APIRequestFactory
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from jwt_sessions.conf import conf, parse_rate
 from jwt_sessions.clients import address_key
+from jwt_sessions.conf import conf, parse_rate
 from jwt_sessions.throttling import SettlesThrottles, SignInThrottle
 from tests.people import Device, make_user
 from tests.servers import RedisServer

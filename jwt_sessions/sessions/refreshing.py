@@ -138,6 +138,12 @@ def _may_lock() -> AbstractContextManager[Any]:
     return transaction.atomic(using=session_alias()) if has_locks else nullcontext()
 
 
+def _by_itself() -> AbstractContextManager[Any]:
+    """Return a savepoint within a caller's transaction; else a statement is one of its own."""
+    is_within = connections[session_alias()].in_atomic_block
+    return transaction.atomic(using=session_alias()) if is_within else nullcontext()
+
+
 def _refuse_dead(session: Session, reason: str, request: HttpRequest | None) -> Refusal:
     """Refuse, and record what nobody has recorded: a bare ``update()`` of the user tells no one."""
     if reason in RevokedReason.values:
@@ -209,7 +215,7 @@ def _end_reused(
             facts={"presented": token.generation, "current": row.generation},
         )
         try:
-            with transaction.atomic(using=session_alias()):
+            with _by_itself():
                 event.save(using=session_alias())
         except IntegrityError:
             logger.warning("session %s was reused while its user was deleted", session.pk)
