@@ -1,7 +1,4 @@
-"""What comes in and what goes out.
-
-`min_length=1` is there for the OpenAPI schema: what is blank is refused without it too.
-"""
+"""What comes in and what goes out."""
 
 from __future__ import annotations
 
@@ -9,26 +6,45 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.core.validators import MinLengthValidator
+from django.core.validators import MaxLengthValidator, MinLengthValidator
 from rest_framework import serializers
 
 from jwt_sessions.clients import NAME_LENGTH
 from jwt_sessions.models import Session
 
 
+class TextField(serializers.CharField):
+    """Text that comes in, of at most `longest` characters.
+
+    One serializer reads the bodies of all callers, each in a language of their own. REST
+    framework's own limits of length keep the language that they were first read in; Django's do
+    not. (What is blank is refused without the lower limit too; it is there for OpenAPI.)
+    """
+
+    def __init__(self, *, longest: int | None = None, **kwargs: Any) -> None:
+        super().__init__(write_only=True, **kwargs)
+        if not self.allow_blank:
+            self.validators.append(MinLengthValidator(1))
+        if longest is not None:
+            self.validators.append(MaxLengthValidator(longest))
+
+
+class TokenField(TextField):
+    """A token as it is: what is wrong with it, its own reader says, and knows more of it."""
+
+    def __init__(self) -> None:
+        super().__init__(trim_whitespace=False)
+        self.validators = [MinLengthValidator(1)]
+
+
 class SignInSerializer(serializers.Serializer[Any]):
     """Credentials under the names that the user model gives them."""
 
-    password = serializers.CharField(
-        write_only=True, trim_whitespace=False, min_length=1, style={"input_type": "password"}
-    )
-    device_name = serializers.CharField(
-        required=False, allow_blank=True, max_length=NAME_LENGTH, write_only=True
-    )
+    password = TextField(trim_whitespace=False, style={"input_type": "password"})
+    device_name = TextField(required=False, allow_blank=True, longest=NAME_LENGTH)
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        username = serializers.CharField(write_only=True, min_length=1)
-        return {get_user_model().USERNAME_FIELD: username, **super().get_fields()}
+        return {get_user_model().USERNAME_FIELD: TextField(), **super().get_fields()}
 
     def validate(self, attrs: dict[str, str]) -> dict[str, str]:
         """Refuse a user name that the field cannot hold (letters for a number, say)."""
@@ -46,31 +62,16 @@ class TokenPairSerializer(serializers.Serializer[Any]):
     refresh = serializers.CharField()
 
 
-class TokenField(serializers.CharField):
-    """A token as it is: what is wrong with it, its own reader says, and knows more of it."""
-
-    def __init__(self) -> None:
-        super().__init__(write_only=True, trim_whitespace=False)
-        self.validators = [MinLengthValidator(1)]
-
-
-class TokenSerializer(serializers.Serializer[Any]):
-    """Nothing but tokens: one instance can read all bodies, for it keeps nothing of any.
-
-    (REST framework's limits of length keep the language that they were first read in.)
-    """
-
-
-class RefreshSerializer(TokenSerializer):
+class RefreshSerializer(serializers.Serializer[Any]):
     refresh = TokenField()
 
 
-class VerifySerializer(TokenSerializer):
+class VerifySerializer(serializers.Serializer[Any]):
     token = TokenField()
 
 
 class RenameSerializer(serializers.Serializer[Any]):
-    device_name = serializers.CharField(allow_blank=True, max_length=NAME_LENGTH)
+    device_name = TextField(allow_blank=True, longest=NAME_LENGTH)
 
 
 class RevokedCountSerializer(serializers.Serializer[Any]):
