@@ -51,7 +51,7 @@ DEFAULT_THROTTLE_RATES: Final = {
     "sign_in": "30/min",
     "sign_in_account": "20/hour",
     "refresh": "120/min",
-    "refresh_session": "60/min",
+    "refresh_session": "300/min",
 }
 RATE: Final = re.compile(r"([1-9]\d{0,8})/(s|sec|m|min|h|hour|d|day)")
 PERIODS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
