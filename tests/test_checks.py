@@ -334,7 +334,7 @@ def test_an_old_mariadb_is_named_with_its_version(db, old_mariadb):
 
 
 def test_a_database_that_may_not_be_asked_is_not_judged(old_mariadb):
-    assert not checks.run_checks(tags=[checks.Tags.database])
+    assert not checks.run_checks(tags=[checks.Tags.database], databases=[])
 
 
 def test_a_database_without_our_sessions_is_not_judged(old_mariadb, settings):
