@@ -1,23 +1,18 @@
 """Limits on sign-in and refresh, beside whatever throttles the project has.
 
-They count in Django's default cache, by whole windows of time. Who is calling is what ``clients``
-says; an account is the name that is typed in, whether it exists or not.
+Who is calling is what ``clients`` says; an account is the name that is typed in, whether it exists
+or not.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import time
 import unicodedata
 from collections.abc import Mapping
-from contextlib import suppress
-from copy import copy
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib.auth import get_user_model
-from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db import DataError
 from django.utils import timezone
@@ -27,6 +22,7 @@ from rest_framework.throttling import BaseThrottle
 
 from jwt_sessions import clients
 from jwt_sessions.conf import conf
+from jwt_sessions.counters import find_counter
 from jwt_sessions.exceptions import InvalidToken
 from jwt_sessions.http_errors import ServiceUnavailable
 from jwt_sessions.models import Session
@@ -36,11 +32,10 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from rest_framework.request import Request
 
-    from jwt_sessions.conf import Rate
+    from jwt_sessions.counters import Counter
 
 logger = logging.getLogger(__name__)
 
-PREFIX: Final = "jwt_sessions:throttle"
 # 403 is what REST framework makes of 401 in a view without authentication classes.
 FAILED: Final = frozenset({HTTP_401_UNAUTHORIZED, HTTP_403_FORBIDDEN})
 UNDER_WAY: Final = 1  # seconds: how soon a sign-in under way will be answered
@@ -127,7 +122,7 @@ class SignInThrottle(CountingThrottle):
 
     def take(self, scope: str, *who: str) -> Counter | None:
         """Count one more; return the counter if that is too many."""
-        counter = _counter(scope, *who)
+        counter = find_counter(scope, *who)
         if counter is None:
             return None
         count = counter.increase()
@@ -169,62 +164,14 @@ class RefreshThrottle(CountingThrottle):
         return True
 
 
-class Counter:
-    """How often something happened within the present window of a rate."""
-
-    def __init__(self, rate: Rate, scope: str, *who: str) -> None:
-        self.rate, self.scope, self.who = rate, scope, _digest(*who)
-        self.window = int(time.time()) // rate.seconds
-
-    @property
-    def key(self) -> str:
-        """Where the cache keeps it."""
-        return f"{PREFIX}:{self.scope}:{self.window}:{self.who}"
-
-    @property
-    def failures(self) -> Counter:
-        """The counter of those that have failed, where this one counts those under way too."""
-        failures = copy(self)
-        failures.scope = f"{self.scope}:failed"
-        return failures
-
-    def current(self) -> int:
-        """Return the count."""
-        count: int = cache.get(self.key, 0)
-        return count
-
-    def increase(self) -> int:
-        """Add one and return the count, in one step where the cache can."""
-        cache.add(self.key, 0, self.rate.seconds)
-        try:
-            return cache.incr(self.key)
-        except ValueError:  # gone at once: full, or a cache that keeps nothing
-            return 1
-
-    def decrease(self) -> None:
-        """Take one back."""
-        with suppress(ValueError):  # gone
-            cache.decr(self.key)
-
-    def remaining(self) -> int:
-        """Return how many seconds are left of the window."""
-        return max(1, (self.window + 1) * self.rate.seconds - int(time.time()))
-
-
-def _counter(scope: str, *who: str) -> Counter | None:
-    """Return the counter of a scope, or None where it has no limit."""
-    rate = conf.THROTTLE_RATES[scope]
-    return None if rate is None else Counter(rate, scope, *who)
-
-
 def _counter_of_refresh(request: Request) -> Counter | None:
     if not any(conf.THROTTLE_RATES[scope] for scope in ("refresh", "refresh_session")):
         return None  # and the token is read once only
     try:
         sid = parse_refresh_token(_read(request, "refresh")).sid
     except InvalidToken:
-        return _counter("refresh", _network_of(request))
-    return _counter("refresh_session", str(sid))
+        return find_counter("refresh", _network_of(request))
+    return find_counter("refresh_session", str(sid))
 
 
 def _has_signed_in(name: str, network: str) -> bool:
@@ -232,8 +179,9 @@ def _has_signed_in(name: str, network: str) -> bool:
     if not network or not name.isprintable():
         return False
     theirs = {f"user__{get_user_model().USERNAME_FIELD}": name}
-    lately = Session.objects.filter(**theirs, created_at__gt=timezone.now() - KNOWN_FOR)
+    since = timezone.now() - KNOWN_FOR
     try:
+        lately = Session.objects.filter(**theirs, created_at__gt=since)
         return lately.filter(address_key__startswith=network).exists()
     except (ArithmeticError, DataError, TypeError, ValueError, ValidationError):
         return False  # a name that the field cannot hold
@@ -260,9 +208,3 @@ def _read(request: Request, name: str) -> str:
     value = request.data.get(name) if isinstance(request.data, Mapping) else None
     is_text = isinstance(value, str | int | float) and not isinstance(value, bool)
     return str(value).strip() if is_text else ""
-
-
-def _digest(*words: str) -> str:
-    """Return what stands for personal data, and fits into any cache's key."""
-    text = "\0".join(words).encode("utf-8", "replace")
-    return hashlib.sha256(text).hexdigest()[:32]

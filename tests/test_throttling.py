@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.signals import user_login_failed
 from django.core.cache import cache
@@ -20,7 +21,7 @@ from rest_framework.views import APIView
 
 from jwt_sessions.clients import address_key
 from jwt_sessions.conf import conf, parse_rate
-from jwt_sessions.throttling import SettlesThrottles, SignInThrottle
+from jwt_sessions.throttling import SettlesThrottles, SignInThrottle, _has_signed_in
 from tests.people import Device, make_user
 from tests.servers import RedisServer
 
@@ -145,6 +146,16 @@ def test_a_name_sent_as_a_number_is_the_account_of_that_name(alice, limits):
     bodies = [{field: name, "password": "wrong"} for name in ("12345", 12345, 777)]
     found = [Device().post("token/", body).status_code for body in bodies]
     assert found == [401, 429, 401]
+
+
+def test_a_name_that_the_field_cannot_hold_is_limited_like_any_other(db, limits, monkeypatch):
+    limits(sign_in_account="1/hour")
+    monkeypatch.setattr(get_user_model(), "USERNAME_FIELD", "id")
+    if get_user_model()._meta.pk.name != "id":
+        pytest.skip("this user model has no id, only text")
+    bodies = [{"id": "no id at all", "password": "wrong"}] * 2
+    assert [Device().post("token/", body).status_code for body in bodies] == [400, 400]
+    assert not _has_signed_in("no id at all", "0" * 32)
 
 
 def test_a_name_too_long_to_be_one_is_not_normalized(alice, limits, monkeypatch):
