@@ -47,8 +47,11 @@ TEMPLATES = [
 ]
 
 
-# A file, not memory: the threads and processes of the races share it. Gone when the process ends.
+# A file, not memory: the threads and processes of the races share it. Gone when the process ends,
+# unless it is killed, so that those use what their parent has made.
 SCRATCH = tempfile.TemporaryDirectory(prefix="jwt_sessions_tests_", ignore_cleanup_errors=True)
+if "TEST_DATABASE_NAME" in os.environ:
+    SCRATCH.cleanup()
 
 
 def sqlite(name):
