@@ -6,6 +6,7 @@ Every reader raises ``ValueError`` whose text is a reason in snake_case.
 from __future__ import annotations
 
 import json
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from uuid import UUID
@@ -13,9 +14,30 @@ from uuid import UUID
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-# Values of the `typ` header (RFC 8725 section 3.11). The first is RFC 9068's, the other our own.
+# Values of the `typ` header (RFC 8725 section 3.11). The first is RFC 9068's, the others our own.
 TYP_ACCESS: Final = "at+jwt"
 TYP_REFRESH: Final = "refresh+jwt"
+TYP_MFA: Final = "mfa+jwt"
+
+# What we write into an access token or refuse in one.
+RESERVED_CLAIMS: Final = frozenset(
+    {
+        *("iss", "aud", "sub", "exp", "nbf", "iat", "jti"),
+        *("sid", "auth_time", "amr", "acr", "cnf", "generation"),
+    }
+)
+# Registered names (IANA, JSON Web Token Claims) by which other kinds of token say what they are or
+# prove: whoever reads them would take an access token of ours for one of those.
+CLAIMS_OF_OTHER_TOKENS: Final = frozenset(
+    {
+        *("nonce", "azp", "at_hash", "c_hash", "s_hash", "sub_jwk"),  # ID tokens
+        *("act", "may_act"),  # RFC 8693: somebody acts for somebody else
+        *("events", "toe", "sub_id"),  # RFC 8417, RFC 9493: security events
+        *("status", "status_list"),  # status lists
+        *("htm", "htu", "ath"),  # RFC 9449: proofs of possession
+        *("_claim_names", "_claim_sources", "_sd", "_sd_alg", "vct"),  # claims kept elsewhere
+    }
+)
 
 # Values of `amr` (RFC 8176 section 2).
 AMR_PASSWORD: Final = "pwd"
@@ -24,6 +46,8 @@ AMR_MULTIPLE_FACTORS: Final = "mfa"
 # Values of `acr`: how many factors, named after NIST SP 800-63B's assurance levels.
 ACR_ONE_FACTOR: Final = "aal1"
 ACR_TWO_FACTORS: Final = "aal2"
+
+CANONICAL_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 # 9999-12-31T23:59:59Z: the last second that datetime can hold.
 LATEST_TIME: Final = 253_402_300_799
@@ -40,11 +64,18 @@ def encode_segment(data: bytes) -> str:
 
 
 def decode_segment(segment: str) -> bytes:
-    """Return the bytes behind a segment of ``A-Za-z0-9-_``."""
+    """Return the bytes behind a segment of ``A-Za-z0-9-_``, which spells them in the one way.
+
+    base64url leaves bits unused at the end; a decoder that ignores them takes several texts for
+    the same.
+    """
     try:
-        return urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+        data = urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
     except ValueError as error:
         raise ValueError("bad_base64") from error
+    if encode_segment(data) != segment:
+        raise ValueError("bad_base64")
+    return data
 
 
 def encode_object(value: Mapping[str, Any]) -> str:
@@ -59,8 +90,7 @@ def decode_object(segment: str) -> dict[str, Any]:
     """
     data = decode_segment(segment)
     try:
-        text = data.decode("utf-8")
-        value = json.loads(text, object_pairs_hook=_unique_names, parse_constant=_refuse_constant)
+        value = STRICT_JSON.decode(data.decode("utf-8"))
     except RecursionError as error:
         raise ValueError("json_too_deep") from error
     except ValueError as error:
@@ -79,6 +109,11 @@ def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+STRICT_JSON: Final = json.JSONDecoder(
+    object_pairs_hook=_unique_names, parse_constant=_refuse_constant
+)
 
 
 def read_text(claims: Mapping[str, Any], name: str) -> str:
@@ -110,11 +145,7 @@ def read_uuid(claims: Mapping[str, Any], name: str) -> UUID:
 
 def parse_uuid(text: str) -> UUID | None:
     """Return the UUID that `text` spells canonically, or None; ``UUID()`` itself is lenient."""
-    try:
-        uuid = UUID(text)
-    except ValueError:
-        return None
-    return uuid if str(uuid) == text else None
+    return UUID(text) if CANONICAL_UUID.fullmatch(text) else None
 
 
 def read_generation(claims: Mapping[str, Any], name: str = "generation") -> int:

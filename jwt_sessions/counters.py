@@ -16,7 +16,7 @@ from django.core.cache import cache
 from jwt_sessions.conf import conf
 
 if TYPE_CHECKING:
-    from jwt_sessions.conf import Rate
+    from jwt_sessions.rates import Rate
 
 PREFIX: Final = "jwt_sessions:throttle"
 

@@ -19,3 +19,15 @@ class UserGone(JWTSessionsError):
 
 class SessionLimitReached(JWTSessionsError):
     """The user has as many live sessions as MAX_SESSIONS_PER_USER allows, and none may be ended."""
+
+
+class BadKey(JWTSessionsError):
+    """A key cannot serve, or none is there; the text says why and never quotes one."""
+
+
+class CannotSign(BadKey):
+    """No key signs at this moment, or what signs elsewhere does not answer."""
+
+
+class BadClaims(JWTSessionsError):
+    """EXTRA_CLAIMS returned what may not stand in a token."""

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import APIException, AuthenticationFailed, ErrorDetail
 from rest_framework.status import HTTP_503_SERVICE_UNAVAILABLE
 
-from jwt_sessions.keys import BadKey
+from jwt_sessions.exceptions import BadKey
 
 # What keeps us from judging a token: a database that is away, damaged, read-only, too busy to give
 # a lock in time, or without tables or rights for us; keys that cannot be read.

@@ -233,6 +233,7 @@ def test_rotation_turned_off_is_a_warning(set_jwt):
 
 def test_deploy_asks_for_a_key_of_its_own(settings, set_jwt):
     set_jwt(THROTTLE_RATES=None)
+    settings.SECURE_SSL_REDIRECT = True
     assert "jwt_sessions.W004" in problems(deploy=True)
     set_jwt(SIGNING_KEY=settings.SECRET_KEY)
     assert "jwt_sessions.W005" in problems(deploy=True)

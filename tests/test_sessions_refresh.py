@@ -10,7 +10,7 @@ from django.db.models.signals import pre_save
 from django.utils import timezone
 
 from jwt_sessions import sessions
-from jwt_sessions.keys import BadKey
+from jwt_sessions.exceptions import BadKey
 from jwt_sessions.models import RefreshToken, RevokedReason, SecurityEvent, Session
 from jwt_sessions.sessions import refreshing
 from tests.people import claims_of

@@ -20,7 +20,8 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from jwt_sessions.clients import address_key
-from jwt_sessions.conf import conf, parse_rate
+from jwt_sessions.conf import conf
+from jwt_sessions.rates import parse_rate
 from jwt_sessions.throttling import SettlesThrottles, SignInThrottle, _has_signed_in
 from tests.people import Device, make_user
 from tests.servers import RedisServer

@@ -10,10 +10,8 @@ import pytest
 from django.utils import timezone
 
 from jwt_sessions import sessions
-from jwt_sessions.claims import decode_segment, encode_segment
-from jwt_sessions.exceptions import InvalidToken
-from jwt_sessions.keys import get_keyring
 from jwt_sessions.tokens import parse_access_token, parse_refresh_token
+from tests.forging import forge, reason
 from tests.people import claims_of
 
 proves = pytest.mark.proves
@@ -22,25 +20,6 @@ proves = pytest.mark.proves
 @pytest.fixture
 def pair(alice):
     return sessions.start(alice)
-
-
-def forge(token, *, header=None, claims=None, drop=(), raw_payload=None):
-    """Bend a good token and sign it with the right key, as if we had minted it so."""
-    old_header, old_payload, _ = token.split(".")
-    new_header = {**json.loads(decode_segment(old_header)), **(header or {})}
-    new_claims = {**json.loads(decode_segment(old_payload)), **(claims or {})}
-    for name in drop:
-        new_header.pop(name, None)
-        new_claims.pop(name, None)
-    payload = json.dumps(new_claims).encode() if raw_payload is None else raw_payload
-    message = f"{encode_segment(json.dumps(new_header).encode())}.{encode_segment(payload)}"
-    return f"{message}.{encode_segment(get_keyring().signing_key.sign(message.encode()))}"
-
-
-def reason(token, parse=parse_access_token):
-    with pytest.raises(InvalidToken) as refusal:
-        parse(token)
-    return refusal.value.reason
 
 
 def test_a_token_forged_with_the_right_key_and_unbent_is_accepted(pair):
@@ -264,7 +243,7 @@ def test_the_kinds_of_token_exclude_each_other(pair):
 
 @proves("A6")
 def test_the_reason_is_logged_at_debug_without_the_token(pair, caplog):
-    with caplog.at_level(logging.DEBUG, "jwt_sessions.tokens"):
+    with caplog.at_level(logging.DEBUG, "jwt_sessions.tokens.parsing"):
         reason(pair.refresh)
     assert caplog.messages == ["access token refused: wrong_typ"]
 

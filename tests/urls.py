@@ -24,5 +24,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("protected/", ProtectedView.as_view(), name="protected"),
     path("api/auth/", include("jwt_sessions.api.urls")),
+    path(".well-known/", include("jwt_sessions.well_known.urls")),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
 ]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.settings import JWT_SESSIONS
 from benchmarks.works import login, refresh
-from jwt_sessions.conf import DEFAULT_THROTTLE_RATES
+from jwt_sessions.rates import DEFAULT_THROTTLE_RATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from django.db import connections, transaction
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import JSONRenderer
 from rest_framework.views import APIView
@@ -13,6 +12,7 @@ from rest_framework.views import APIView
 from jwt_sessions.api.errors import exception_handler
 from jwt_sessions.api.parsers import SmallJSONParser
 from jwt_sessions.authentication import www_authenticate
+from jwt_sessions.autocommit import in_autocommit
 from jwt_sessions.throttling import SettlesThrottles
 
 if TYPE_CHECKING:
@@ -50,10 +50,7 @@ class SessionAPIView(SettlesThrottles, APIView):
 
         Under ATOMIC_REQUESTS an error answer rolls back; a reused refresh token must stay revoked.
         """
-        view: Any = super().as_view(**initkwargs)
-        for alias in connections:
-            view = transaction.non_atomic_requests(using=alias)(view)
-        return view
+        return in_autocommit(super().as_view(**initkwargs))
 
     @property
     def token(self) -> SessionAccessToken:

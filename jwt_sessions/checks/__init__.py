@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.core import checks
 from django.core.checks import CheckMessage, Tags
 
-from jwt_sessions.checks import database, limits, project, simplejwt, values
+from jwt_sessions.checks import database, keys, limits, project, simplejwt, values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,10 +26,14 @@ RULES: Final[tuple[Rule, ...]] = (
     values.header_can_be_found,
     values.proxies_are_counted,
     values.issuer_is_set,
-    values.keys_can_serve,
+    keys.issuers_are_named,
+    keys.keys_can_serve,
+    keys.a_key_signs,
+    keys.nothing_is_set_in_vain,
     values.claims_keep_their_meaning,
     values.claims_have_names_of_their_own,
     values.lifetimes_are_in_order,
+    values.access_tokens_are_short,
     values.rotation_is_on,
     limits.session_limit_can_serve,
     limits.throttle_rates_can_serve,
@@ -38,10 +42,16 @@ RULES: Final[tuple[Rule, ...]] = (
     simplejwt.its_class_authenticates_nobody,
     project.user_id_field_names_one_person,
     project.user_authentication_rule_can_be_called,
+    project.extra_claims_can_be_called,
     project.sessions_live_beside_users,
     project.times_have_zones,
 )
-DEPLOY_RULES: Final[tuple[Rule, ...]] = (values.signing_key_is_set, limits.throttles_can_count)
+DEPLOY_RULES: Final[tuple[Rule, ...]] = (
+    keys.signing_key_is_set,
+    keys.signing_key_is_young,
+    limits.throttles_can_count,
+    project.https_is_used,
+)
 
 
 def register() -> None:

@@ -9,12 +9,8 @@ from typing import TYPE_CHECKING, Final
 from django.core.cache import caches
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's name
 
-from jwt_sessions.conf import (
-    DEFAULT_THROTTLE_RATES,
-    SESSION_LIMIT_POLICIES,
-    conf,
-    parse_rate,
-)
+from jwt_sessions.conf import SESSION_LIMIT_POLICIES, conf
+from jwt_sessions.rates import DEFAULT_THROTTLE_RATES, parse_rate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

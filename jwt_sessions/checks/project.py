@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
-from django.core.checks import CheckMessage, Error
+from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's name
 from django.core.exceptions import FieldDoesNotExist
 from django.db import router
 
@@ -47,6 +47,37 @@ def user_authentication_rule_can_be_called() -> Iterator[CheckMessage]:
             "be imported or called.",
             hint="Write the dotted path of a function that takes a user and returns a bool.",
             id="jwt_sessions.E009",
+        )
+
+
+def extra_claims_can_be_called() -> Iterator[CheckMessage]:
+    function: object
+    try:
+        function = conf.EXTRA_CLAIMS
+    except ImportError:
+        function = "not importable"
+    if function is not None and not callable(function):
+        yield Error(
+            f"EXTRA_CLAIMS is {conf.get('EXTRA_CLAIMS')!r}, which cannot be imported or called.",
+            hint="Write the dotted path of a function that takes a session and returns a dict.",
+            id="jwt_sessions.E020",
+        )
+
+
+def https_is_used() -> Iterator[CheckMessage]:
+    issuer = conf.get("ISSUER")
+    if isinstance(issuer, str) and issuer.startswith("http:"):
+        yield Warning(
+            f"ISSUER is {issuer!r}: others would fetch our public keys without knowing whose.",
+            hint="Write the https:// address of your site.",
+            id="jwt_sessions.W011",
+        )
+    if not conf.is_https_enforced:
+        yield Warning(
+            "Nothing here sees to it that tokens travel by HTTPS.",
+            hint="Set SECURE_SSL_REDIRECT, or behind a proxy that ends TLS, "
+            "SECURE_PROXY_SSL_HEADER.",
+            id="jwt_sessions.W011",
         )
 
 

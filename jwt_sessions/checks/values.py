@@ -8,10 +8,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's name
-from django.utils.encoding import force_bytes
 
+from jwt_sessions.claims import RESERVED_CLAIMS
 from jwt_sessions.conf import conf
-from jwt_sessions.keys import BadKey, get_keyring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,20 +21,22 @@ DURATIONS: Final = (
     "SESSION_LIFETIME",
     "REFRESH_GRACE_PERIOD",
     "LEEWAY",
+    "KEY_RELOAD_INTERVAL",
+    "JWKS_MAX_AGE",
+    "SIGNING_KEY_MAX_AGE",
 )
 MAY_BE_ZERO: Final = {"REFRESH_GRACE_PERIOD", "LEEWAY"}
+MAY_BE_NONE: Final = {"SIGNING_KEY_MAX_AGE"}
 # Longer is a slip: it would lead beyond what a date can hold, or switch off what it should soften.
 LONGEST: Final = timedelta(days=36_500)
 LONGEST_SOFTENING: Final = timedelta(minutes=5)
+# What reads our tokens without our tables learns of a revocation when the access token expires.
+LONGEST_ACCESS: Final = timedelta(hours=1)
 BOOLEANS: Final = ("ROTATE_REFRESH_TOKENS", "CHECK_USER_IS_ACTIVE")
 TEXTS: Final = ("ALGORITHM", "USER_ID_FIELD", "USER_ID_CLAIM")
 TEXTS_OR_NONE: Final = ("ISSUER", "JTI_CLAIM", "TOKEN_TYPE_CLAIM")
 LISTS_OF_TEXTS: Final = ("AUDIENCE", "AUTH_HEADER_TYPES")
 
-RESERVED_CLAIMS: Final = {
-    *("iss", "aud", "sub", "exp", "iat", "nbf", "jti"),
-    *("sid", "auth_time", "amr", "acr", "cnf", "generation"),
-}
 # simplejwt's three names, and the claim that each of them repeats and so may be.
 NAMED_CLAIMS: Final = {"USER_ID_CLAIM": "sub", "JTI_CLAIM": "jti", "TOKEN_TYPE_CLAIM": None}
 
@@ -61,6 +62,8 @@ def names_are_known() -> Iterator[CheckMessage]:
 def durations_are_timedeltas() -> Iterator[CheckMessage]:
     for name in DURATIONS:
         value = conf.get(name, timedelta(minutes=1))
+        if value is None and name in MAY_BE_NONE:
+            continue
         least = timedelta(0) if name in MAY_BE_ZERO else timedelta(seconds=1)
         most = LONGEST_SOFTENING if name in MAY_BE_ZERO else LONGEST
         if name == "LEEWAY" and name not in conf.jwt_sessions and type(value) in {int, float}:
@@ -118,17 +121,6 @@ def issuer_is_set() -> Iterator[CheckMessage]:
         )
 
 
-def keys_can_serve() -> Iterator[CheckMessage]:
-    try:
-        get_keyring()
-    except BadKey as error:
-        yield Error(
-            f"{error}.",
-            hint="Set SIGNING_KEY (and VERIFYING_KEY) to a key that fits ALGORITHM, or remove it.",
-            id="jwt_sessions.E005",
-        )
-
-
 def claims_keep_their_meaning() -> Iterator[CheckMessage]:
     for name, repeated in NAMED_CLAIMS.items():
         claim = getattr(conf, name)
@@ -162,6 +154,17 @@ def lifetimes_are_in_order() -> Iterator[CheckMessage]:
             )
 
 
+def access_tokens_are_short() -> Iterator[CheckMessage]:
+    lifetime = conf.get("ACCESS_TOKEN_LIFETIME")
+    if isinstance(lifetime, timedelta) and lifetime > LONGEST_ACCESS:
+        yield Warning(
+            f"ACCESS_TOKEN_LIFETIME is {lifetime}. For a service that does not ask us, a revoked "
+            "session's access token is good for as long.",
+            hint=f"Let it be {LONGEST_ACCESS} at most; clients refresh as often as it takes.",
+            id="jwt_sessions.W009",
+        )
+
+
 def rotation_is_on() -> Iterator[CheckMessage]:
     if conf.get("ROTATE_REFRESH_TOKENS", True) is False:
         yield Warning(
@@ -169,20 +172,4 @@ def rotation_is_on() -> Iterator[CheckMessage]:
             hint="Have your clients store the refresh token that a refresh returns, then set it to "
             "True.",
             id="jwt_sessions.W003",
-        )
-
-
-def signing_key_is_set() -> Iterator[CheckMessage]:
-    if not conf.SIGNING_KEY:
-        yield Warning(
-            "Tokens are signed with a key derived from SECRET_KEY.",
-            hint="Set SIGNING_KEY, so that each of the two can be changed without the other. Do it "
-            "before people sign in: tokens of the derived key end with the change.",
-            id="jwt_sessions.W004",
-        )
-    elif force_bytes(conf.SIGNING_KEY) in map(force_bytes, conf.secret_keys):
-        yield Warning(
-            "SIGNING_KEY is SECRET_KEY itself: what leaks one leaks the other.",
-            hint="Make a key of its own, or leave SIGNING_KEY out to have one derived.",
-            id="jwt_sessions.W005",
         )

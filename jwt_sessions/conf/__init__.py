@@ -6,109 +6,36 @@ then the default applies. ``checks`` proves the values; nothing here does.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from datetime import timedelta
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.module_loading import import_string
+
+from jwt_sessions.conf.keys import KeySettings
+from jwt_sessions.conf.reading import TAKEN_FROM_SIMPLE_JWT, until_settings_change
+from jwt_sessions.rates import DEFAULT_THROTTLE_RATES, Rate, parse_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-TAKEN_FROM_SIMPLE_JWT = frozenset(
-    {
-        "ACCESS_TOKEN_LIFETIME",
-        "ALGORITHM",
-        "AUDIENCE",
-        "AUTH_HEADER_NAME",
-        "AUTH_HEADER_TYPES",
-        "CHECK_USER_IS_ACTIVE",
-        "ISSUER",
-        "JTI_CLAIM",
-        "LEEWAY",
-        "REFRESH_TOKEN_LIFETIME",
-        "ROTATE_REFRESH_TOKENS",
-        "SIGNING_KEY",
-        "TOKEN_TYPE_CLAIM",
-        "USER_AUTHENTICATION_RULE",
-        "USER_ID_CLAIM",
-        "USER_ID_FIELD",
-        "VERIFYING_KEY",
-    }
-)
+__all__ = [
+    "END_OLDEST",
+    "REFUSE",
+    "SESSION_LIMIT_POLICIES",
+    "TAKEN_FROM_SIMPLE_JWT",
+    "Settings",
+    "conf",
+    "until_settings_change",
+]
 
 # What a sign-in does where the user has MAX_SESSIONS_PER_USER live sessions already.
 END_OLDEST: Final = "end_oldest"
 REFUSE: Final = "refuse"
 SESSION_LIMIT_POLICIES: Final = (END_OLDEST, REFUSE)
 
-# What each scope counts is told in throttling.
-DEFAULT_THROTTLE_RATES: Final = {
-    "sign_in": "30/min",
-    "sign_in_account": "20/hour",
-    "refresh": "120/min",
-    "refresh_session": "300/min",
-}
-RATE: Final = re.compile(r"([1-9]\d{0,8})/(s|sec|m|min|h|hour|d|day)")
-PERIODS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
-
-class Rate(NamedTuple):
-    """So many times in so many seconds."""
-
-    number: int
-    seconds: int
-
-
-@cache
-def parse_rate(text: Any) -> Rate | None:
-    """Return a rate as Django REST framework writes it, ``"20/hour"``; None: no limit.
-
-    Raises ``ValueError``.
-    """
-    if text is None:
-        return None
-    if not (isinstance(text, str) and (match := RATE.fullmatch(text))):
-        raise ValueError(f"{text!r} is no rate")
-    return Rate(int(match[1]), PERIODS[match[2][0]])
-
-
-class Settings:
+class Settings(KeySettings):
     """The settings in force at the moment each one is read."""
-
-    @property
-    def jwt_sessions(self) -> Mapping[str, Any]:
-        """The project's ``JWT_SESSIONS``."""
-        return self.as_dict("JWT_SESSIONS") or {}
-
-    @property
-    def simple_jwt(self) -> Mapping[str, Any]:
-        """The project's ``SIMPLE_JWT``."""
-        return self.as_dict("SIMPLE_JWT") or {}
-
-    @staticmethod
-    def as_dict(name: str) -> Mapping[str, Any] | None:
-        """Return a setting that should be a dict; None where it is something else."""
-        value = getattr(settings, name, {})
-        # The first question answers nearly all, and much faster.
-        return value if type(value) is dict or isinstance(value, Mapping) else None
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """Return the value set for `name`, or `default`."""
-        if name in (ours := self.jwt_sessions):
-            return ours[name]
-        if name in TAKEN_FROM_SIMPLE_JWT:
-            return self.simple_jwt.get(name, default)
-        return default
-
-    @classmethod
-    def names(cls) -> frozenset[str]:
-        """Return the names that may stand in ``JWT_SESSIONS``."""
-        return frozenset(name for name in vars(cls) if name.isupper())
 
     # Tokens
 
@@ -187,32 +114,11 @@ class Settings:
             scope: parse_rate(rate) for scope, rate in {**DEFAULT_THROTTLE_RATES, **rates}.items()
         }
 
-    # Keys
-
     @property
-    def ALGORITHM(self) -> str:
-        """The JWA algorithm (RFC 7518) of SIGNING_KEY."""
-        return str(self.get("ALGORITHM", "HS256"))
-
-    @property
-    def SIGNING_KEY(self) -> Any:
-        """A secret or a private key in PEM; None to derive one from ``SECRET_KEY``."""
-        return self.get("SIGNING_KEY")
-
-    @property
-    def VERIFYING_KEY(self) -> Any:
-        """The public key in PEM; None to take it from SIGNING_KEY."""
-        return self.get("VERIFYING_KEY")
-
-    @property
-    def secret_keys(self) -> tuple[str | bytes, ...]:
-        """Django's ``SECRET_KEY`` and its fallbacks, newest first."""
-        return (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
-
-    @property
-    def has_time_zones(self) -> bool:
-        """Django's ``USE_TZ``."""
-        return settings.USE_TZ
+    def EXTRA_CLAIMS(self) -> Callable[[Any], Mapping[str, Any]] | None:
+        """What adds a project's own claims to access tokens: it takes the session."""
+        function: Callable[[Any], Mapping[str, Any]] | None = self.imported("EXTRA_CLAIMS")
+        return function
 
     # Requests
 
@@ -233,11 +139,6 @@ class Settings:
         return int(self.get("NUM_PROXIES", 0))
 
     # Users
-
-    @property
-    def user_model(self) -> str:
-        """Django's ``AUTH_USER_MODEL``."""
-        return settings.AUTH_USER_MODEL
 
     @property
     def USER_ID_FIELD(self) -> str:
@@ -264,9 +165,8 @@ class Settings:
     @property
     def USER_AUTHENTICATION_RULE(self) -> Callable[[Any], bool] | None:
         """A project's own rule for who may be signed in; None: active users."""
-        rule: Any = self.get("USER_AUTHENTICATION_RULE")
-        found: Callable[[Any], bool] | None = import_string(rule) if isinstance(rule, str) else rule
-        return found
+        rule: Callable[[Any], bool] | None = self.imported("USER_AUTHENTICATION_RULE")
+        return rule
 
     @property
     def CHECK_USER_IS_ACTIVE(self) -> bool:

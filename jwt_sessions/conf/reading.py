@@ -1,0 +1,115 @@
+"""Where a setting is looked for. The only reader of ``django.conf``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.conf import settings
+from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Result = TypeVar("Result")
+
+TAKEN_FROM_SIMPLE_JWT = frozenset(
+    {
+        "ACCESS_TOKEN_LIFETIME",
+        "ALGORITHM",
+        "AUDIENCE",
+        "AUTH_HEADER_NAME",
+        "AUTH_HEADER_TYPES",
+        "CHECK_USER_IS_ACTIVE",
+        "ISSUER",
+        "JTI_CLAIM",
+        "LEEWAY",
+        "REFRESH_TOKEN_LIFETIME",
+        "ROTATE_REFRESH_TOKENS",
+        "SIGNING_KEY",
+        "TOKEN_TYPE_CLAIM",
+        "USER_AUTHENTICATION_RULE",
+        "USER_ID_CLAIM",
+        "USER_ID_FIELD",
+        "VERIFYING_KEY",
+    }
+)
+
+
+class SettingsReader:
+    """The two dicts, and what we ask of Django's own settings."""
+
+    @property
+    def jwt_sessions(self) -> Mapping[str, Any]:
+        """The project's ``JWT_SESSIONS``."""
+        return self.as_dict("JWT_SESSIONS") or {}
+
+    @property
+    def simple_jwt(self) -> Mapping[str, Any]:
+        """The project's ``SIMPLE_JWT``."""
+        return self.as_dict("SIMPLE_JWT") or {}
+
+    @staticmethod
+    def as_dict(name: str) -> Mapping[str, Any] | None:
+        """Return a setting that should be a dict; None where it is something else."""
+        value = getattr(settings, name, {})
+        # The first question answers nearly all, and much faster.
+        return value if type(value) is dict or isinstance(value, Mapping) else None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the value set for `name`, or `default`."""
+        if name in (ours := self.jwt_sessions):
+            return ours[name]
+        if name in TAKEN_FROM_SIMPLE_JWT:
+            return self.simple_jwt.get(name, default)
+        return default
+
+    def imported(self, name: str) -> Any:
+        """Return what is set for `name`: an object, or the dotted path of one."""
+        value = self.get(name)
+        return import_string(value) if isinstance(value, str) else value
+
+    @staticmethod
+    def as_list(value: Any) -> Sequence[Any]:
+        """Return a list also where one thing stands alone."""
+        return value if isinstance(value, list | tuple) else [value]
+
+    @classmethod
+    def names(cls) -> frozenset[str]:
+        """Return the names that may stand in ``JWT_SESSIONS``."""
+        return frozenset(name for name in dir(cls) if name.isupper())
+
+    # Django's own
+
+    @property
+    def user_model(self) -> str:
+        """Django's ``AUTH_USER_MODEL``."""
+        return settings.AUTH_USER_MODEL
+
+    @property
+    def secret_keys(self) -> tuple[str | bytes, ...]:
+        """Django's ``SECRET_KEY`` and its fallbacks, newest first."""
+        return (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+
+    @property
+    def has_time_zones(self) -> bool:
+        """Django's ``USE_TZ``."""
+        return settings.USE_TZ
+
+    @property
+    def is_https_enforced(self) -> bool:
+        """Whether Django redirects what comes by HTTP, or learns from a proxy that none does."""
+        return bool(settings.SECURE_SSL_REDIRECT or settings.SECURE_PROXY_SSL_HEADER)
+
+
+def until_settings_change(function: Callable[[], Result]) -> Callable[[], Result]:
+    """Remember what `function` returns until Django announces that a setting was changed."""
+    remembered = cache(function)
+
+    def forget(**kwargs: Any) -> None:
+        remembered.cache_clear()
+
+    setting_changed.connect(forget, weak=False)
+    return remembered

@@ -1,0 +1,164 @@
+"""Where keys come from: what SIGNING_KEYS and its like may say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from django.utils.module_loading import import_string
+
+from jwt_sessions.conf import conf
+from jwt_sessions.exceptions import BadKey
+from jwt_sessions.keys.directory import Found, read_directory, read_text
+from jwt_sessions.keys.key import signed_elsewhere
+from jwt_sessions.keys.material import derive_key, parse_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from jwt_sessions.keys.key import Key, Signer
+
+    Reader = Callable[["Found", Any, Mapping[str, Any]], Iterator[Key]]
+
+# What may stand beside the one word that says where a key is.
+OPTIONS: Final = {"algorithm", "kid", "signs_from"}
+
+
+def read_sources(sources: Sequence[Any], *, setting: str) -> Found:
+    """Return the keys that a setting names.
+
+    A bad file in a directory is a complaint and keeps no other key from its work; anything else
+    that cannot be read raises ``BadKey``.
+    """
+    found = Found()
+    for number, source in enumerate(sources):
+        try:
+            found.keys += _read_source(source, found)
+        except BadKey as error:
+            raise BadKey(f"{setting}[{number}]: {error}") from error
+    return found
+
+
+def _read_source(source: Any, found: Found) -> Iterator[Key]:
+    if not isinstance(source, Mapping):
+        raise BadKey("it is no dict")
+    kinds = [word for word in source if word not in OPTIONS]
+    if len(kinds) != 1 or kinds[0] not in READERS:
+        raise BadKey(f"it must have exactly one of {', '.join(READERS)}, and has {sorted(kinds)}")
+    (kind,) = kinds
+    signs_from = _read_begin(source.get("signs_from"))
+    for word in ("kid", "algorithm"):
+        if not isinstance(source.get(word, word), str):
+            raise BadKey(f"{word} is no text")
+    for key in READERS[kind](found, source[kind], source):
+        changes = {
+            "kid": source.get("kid", key.kid),
+            "signs_from": key.signs_from if signs_from is None else signs_from,
+            "origin": key.origin or _origin(kind, source[kind]),
+        }
+        yield replace(key, **changes)
+
+
+def _origin(kind: str, value: Any) -> str:
+    written_here = {"key": "settings", "secret_key": "SECRET_KEY"}
+    return written_here.get(kind) or f"{kind} {value}"
+
+
+def _read_begin(value: Any) -> float | None:
+    """Return a moment as seconds since 1970, given as a datetime or in ISO 8601."""
+    if value is None:
+        return None
+    try:
+        begin = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise BadKey(f"signs_from is {value!r}, which is no time") from error
+    if not isinstance(begin, datetime) or begin.tzinfo is None:
+        raise BadKey(f"signs_from is {value!r}, not a moment with its time zone")
+    return begin.timestamp()
+
+
+def _from_key(found: Found, value: Any, options: Mapping[str, Any]) -> Iterator[Key]:
+    if not isinstance(value, str | bytes):
+        raise BadKey("a key is text or bytes")
+    yield from parse_keys(value, options.get("algorithm"))
+
+
+def _from_env(found: Found, value: Any, options: Mapping[str, Any]) -> Iterator[Key]:
+    material = os.environ.get(value, "").strip()
+    if not material:
+        raise BadKey(f"the environment variable {value} is not set")
+    # Where a variable takes one line only, people write the ends of lines as \n.
+    yield from _from_key(found, material.replace("\\n", "\n"), options)
+
+
+def _from_file(found: Found, value: Any, options: Mapping[str, Any]) -> Iterator[Key]:
+    yield from _from_key(found, read_text(Path(value)), options)
+
+
+def _from_directory(found: Found, value: Any, options: Mapping[str, Any]) -> Iterator[Key]:
+    listed = read_directory(Path(value))
+    found.complaints += listed.complaints
+    yield from listed.keys
+
+
+def _from_callable(found: Found, value: Any, options: Mapping[str, Any]) -> Iterator[Key]:
+    function = _import(value)
+    try:
+        sources = function()
+    except Exception as error:
+        raise BadKey(f"{value} failed: {type(error).__name__}") from error
+    if isinstance(sources, Mapping | str | bytes):
+        sources = [sources]
+    if not isinstance(sources, Iterable):
+        raise BadKey(f"{value} returned no keys")
+    for source in sources:
+        written = {"key": source} if isinstance(source, str | bytes) else source
+        yield from _read_source(written, found)
+
+
+def _from_signer(found: Found, value: Any, options: Mapping[str, Any]) -> Iterator[Key]:
+    signer = _signer(value)
+    try:
+        keys = parse_keys(signer.public_key, signer.algorithm)
+    except AttributeError as error:
+        raise BadKey("a signer has algorithm, public_key and sign()") from error
+    for key in keys:
+        if key.can_sign:
+            raise BadKey("public_key of the signer is a private key")
+        yield signed_elsewhere(key, signer)
+
+
+@cache
+def _signer(value: Any) -> Signer:
+    signer: Any = _import(value)
+    # A class or a function makes one, once for each process.
+    made: Signer = signer() if callable(signer) else signer
+    return made
+
+
+def _from_secret_key(found: Found, value: Any, options: Mapping[str, Any]) -> Iterator[Key]:
+    for secret_key in conf.secret_keys:
+        yield derive_key(secret_key)
+
+
+def _import(value: Any) -> Any:
+    try:
+        return import_string(value) if isinstance(value, str) else value
+    except ImportError as error:
+        raise BadKey(f"{value} cannot be imported") from error
+
+
+READERS: Final[dict[str, Reader]] = {
+    "key": _from_key,
+    "env": _from_env,
+    "file": _from_file,
+    "directory": _from_directory,
+    "callable": _from_callable,
+    "signer": _from_signer,
+    "secret_key": _from_secret_key,
+}

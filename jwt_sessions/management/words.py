@@ -1,0 +1,34 @@
+"""How commands write times and read durations."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentTypeError
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def duration(text: str) -> timedelta:
+    """Read ``90d``, ``12h`` and the like."""
+    match = re.fullmatch(r"([0-9]{1,6})([smhdw])", text)
+    if match is None:
+        raise ArgumentTypeError(f"{text!r} is no duration: write 90d, 12h or 30m")
+    return timedelta(**{UNITS[match[2]]: int(match[1])})
+
+
+def moment(seconds: float | None) -> str:
+    """Return seconds since 1970 as a date and time in UTC."""
+    if seconds is None:
+        return "-"
+    return f"{datetime.fromtimestamp(seconds, tz=UTC):%Y-%m-%d %H:%M:%SZ}"
+
+
+def span(seconds: float) -> str:
+    """Return a span of time by its largest unit: ``12 days``."""
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)):
+        if seconds >= size:
+            number = int(seconds // size)
+            return f"{number} {unit}{'s' if number > 1 else ''}"
+    return "0 seconds"

@@ -1,0 +1,1 @@
+"""What anybody may know of us (RFC 8615)."""
