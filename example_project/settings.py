@@ -74,6 +74,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 JWT_SESSIONS: dict[str, Any] = {
     "ISSUER": "http://127.0.0.1:8000",
 }
+# seed_demo makes the first key; before that, one is derived from SECRET_KEY.
+DEMO_KEYS = Path(os.environ.get("DEMO_KEYS", BASE_DIR / "demo_keys"))
+if DEMO_KEYS.is_dir():
+    JWT_SESSIONS["SIGNING_KEYS"] = [{"directory": DEMO_KEYS}]
 if os.environ.get("THROTTLES") == "off":
     JWT_SESSIONS["THROTTLE_RATES"] = None
 

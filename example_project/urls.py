@@ -9,6 +9,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/me/", MeView.as_view(), name="me"),
     path("api/auth/", include("jwt_sessions.api.urls")),
+    path(".well-known/", include("jwt_sessions.well_known.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path(
         "api/schema/ui/",

@@ -78,9 +78,12 @@ def decode_segment(segment: str) -> bytes:
     return data
 
 
+COMPACT_JSON: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
 def encode_object(value: Mapping[str, Any]) -> str:
-    """Return a JSON object as a segment."""
-    return encode_segment(json.dumps(value, separators=(",", ":")).encode())
+    """Return a JSON object as a segment. Raises ``ValueError`` for NaN and Infinity."""
+    return encode_segment(COMPACT_JSON.encode(value).encode())
 
 
 def decode_object(segment: str) -> dict[str, Any]:

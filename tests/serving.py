@@ -19,10 +19,11 @@ ROOT = Path(__file__).parent.parent
 
 
 def newcomer(folder, **variables):
-    """The environment of a newcomer, with a database in `folder`."""
+    """The environment of a newcomer, with a database and keys in `folder`."""
     ours = {
         "DJANGO_SETTINGS_MODULE": "example_project.settings",
         "DEMO_DATABASE": str(folder / "db.sqlite3"),
+        "DEMO_KEYS": str(folder / "keys"),
         "PYTHONWARNINGS": "error",
     }
     return {**os.environ, **ours, **variables}

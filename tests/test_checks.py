@@ -11,14 +11,9 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.settings import DEFAULTS
 
 from jwt_sessions.checks.database import mariadb_sorts_ids_by_time, sorts_ids_by_time
+from tests.checking import problems
 
 pytestmark = pytest.mark.proves("P11", "R10")
-
-
-def problems(*, deploy=False):
-    """Return what our checks complain about as {id: message}."""
-    found = checks.run_checks(tags=[checks.Tags.security], include_deployment_checks=deploy)
-    return {item.id: item for item in found if item.id.startswith("jwt_sessions.")}
 
 
 def test_the_settings_of_the_readme_are_fine():

@@ -9,41 +9,18 @@ import json
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from jwt_sessions import sessions
 from jwt_sessions.exceptions import BadKey, InvalidToken
 from jwt_sessions.keys import get_keyring
 from jwt_sessions.keys.material import parse_keys
 from tests.forging import signing_key
+from tests.pems import PRIVATE_KEYS, private_pem, public_pem
 
 proves = pytest.mark.proves
 
 SECRET = "a secret of at least sixty-four bytes, which is what HS512 asks for, and more"
-
-
-def private_pem(key):
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    ).decode()
-
-
-def public_pem(key):
-    return (
-        key.public_key()
-        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-        .decode()
-    )
-
-
-PRIVATE_KEYS = {
-    "RS256": rsa.generate_private_key(65537, 2048),
-    "ES256": ec.generate_private_key(ec.SECP256R1()),
-    "EdDSA": ed25519.Ed25519PrivateKey.generate(),
-}
 
 
 @proves("S9")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.core.signals import setting_changed
@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 TAKEN_FROM_SIMPLE_JWT = frozenset(
@@ -104,12 +105,13 @@ class SettingsReader:
         return bool(settings.SECURE_SSL_REDIRECT or settings.SECURE_PROXY_SSL_HEADER)
 
 
-def until_settings_change(function: Callable[[], Result]) -> Callable[[], Result]:
+def until_settings_change(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Remember what `function` returns until Django announces that a setting was changed."""
-    remembered = cache(function)
+    remembered: Any = cache(function)
 
     def forget(**kwargs: Any) -> None:
         remembered.cache_clear()
 
     setting_changed.connect(forget, weak=False)
-    return remembered
+    found: Callable[Arguments, Result] = remembered
+    return found

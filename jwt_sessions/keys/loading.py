@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
+import time
 from functools import partial
 from math import inf
 from threading import Lock
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from jwt_sessions.conf import conf, until_settings_change
@@ -37,7 +37,7 @@ class KeyringLoader:
         self._lock = Lock()
         self._ring: Keyring | None = None
         self._failure = BadKey("no keys were read")
-        self._read_at = self._due_at = -inf
+        self._read_at, self._interval = -inf, 0.0
 
     def get(self) -> Keyring:
         """Return the keyring.
@@ -45,7 +45,7 @@ class KeyringLoader:
         Where it can no longer be read, the one that was read last, with an error in the log.
         Raises ``BadKey`` where it never could.
         """
-        if monotonic() >= self._due_at:
+        if self._is_older_than(self._interval):
             self._read()
         if self._ring is None:
             raise self._failure.with_traceback(None)
@@ -54,8 +54,8 @@ class KeyringLoader:
     def find(self, kid: str) -> Key | None:
         """Return the key with that id; where there is none, look whether there is by now."""
         key = self.get().find(kid)
-        if key is None and monotonic() >= self._read_at + UNKNOWN_KEY_INTERVAL:
-            self._due_at = -inf
+        if key is None and self._is_older_than(UNKNOWN_KEY_INTERVAL):
+            self._interval = 0.0
             key = self.get().find(kid)
         return key
 
@@ -64,12 +64,16 @@ class KeyringLoader:
         if not self._lock.acquire(blocking=self._ring is None):
             return
         try:
-            if monotonic() >= self._due_at:
-                self._read_at = monotonic()
-                interval = self._try_to_read()
-                self._due_at = self._read_at + interval
+            if self._is_older_than(self._interval):
+                begun_at = time.time()
+                self._interval = self._try_to_read()
+                self._read_at = begun_at
         finally:
             self._lock.release()
+
+    def _is_older_than(self, seconds: float) -> bool:
+        """Return whether the keys were read longer ago, or later than the clock says by now."""
+        return not 0 <= time.time() - self._read_at < seconds
 
     def _try_to_read(self) -> float:
         """Read the keys; return in how many seconds to do so again."""

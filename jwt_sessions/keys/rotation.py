@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
-from math import ceil
+from math import ceil, floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -80,16 +80,16 @@ class KeyDirectory:
         )
 
     def next_begin(self, *, at_once: bool) -> float:
-        """Return when a key made now should begin to sign."""
+        """Return when a key made now should begin to sign: a whole second, as file names say."""
         if at_once or self.signing_key is None:
-            return self.now
-        return self.now + publication_time()
+            return floor(self.now)
+        return ceil(self.now + publication_time())
 
     def create(self, algorithm: str, *, signs_from: float) -> Key:
         """Write a new key and return it. Raises ``BadKey`` where it does not fit the others."""
         text = generate(algorithm)
         (key,) = parse_keys(text, algorithm)
-        key = replace(key, signs_from=float(ceil(signs_from)))
+        key = replace(key, signs_from=signs_from)
         Keyring([key, *self.keys], kept_for=0)
         return replace(key, origin=str(write_file(self.path, key, text)))
 

@@ -6,13 +6,12 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from django.utils.module_loading import import_string
 
-from jwt_sessions.conf import conf
+from jwt_sessions.conf import conf, until_settings_change
 from jwt_sessions.exceptions import BadKey
 from jwt_sessions.keys.directory import Found, read_directory, read_text
 from jwt_sessions.keys.key import signed_elsewhere
@@ -133,11 +132,14 @@ def _from_signer(found: Found, value: Any, options: Mapping[str, Any]) -> Iterat
         yield signed_elsewhere(key, signer)
 
 
-@cache
+@until_settings_change
 def _signer(value: Any) -> Signer:
+    """Return the signer, which a class or a function makes once for each process."""
     signer: Any = _import(value)
-    # A class or a function makes one, once for each process.
-    made: Signer = signer() if callable(signer) else signer
+    try:
+        made: Signer = signer() if callable(signer) else signer
+    except Exception as error:
+        raise BadKey(f"{value} failed: {type(error).__name__}") from error
     return made
 
 

@@ -25,7 +25,7 @@ EXPLANATIONS: Final = {
     # Claims
     "wrong_issuer": "`iss` is not the issuer: another site made it, or ISSUER was changed.",
     "expired": "It has expired.",
-    "issued_in_the_future": "`iat` lies in the future: do the clocks agree?",
+    "issued_in_the_future": "`iat` lies in the future; perhaps two clocks differ.",
     "not_yet_valid": "`nbf` lies in the future.",
     "lives_too_long": "It lives longer than ACCESS_TOKEN_LIFETIME allows.",
     "wrong_audience": "None of its audiences is one of AUDIENCE.",

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from io import StringIO
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission, User
+from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import transaction
 from django.test import RequestFactory
@@ -52,9 +55,13 @@ ENDINGS = [
 
 
 class Command(BaseCommand):
-    help = "Fill the example with people and sessions. Running it again changes nothing."
+    help = "Fill the example with a key, people and sessions. Running it again changes nothing."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.DEMO_KEYS.exists():
+            call_command(
+                "signingkeys", "create", "--directory", str(settings.DEMO_KEYS), stdout=StringIO()
+            )
         with transaction.atomic():
             admin = self.make_person("admin", is_staff=True, is_superuser=True)
             people = [self.make_person(name) for name in SESSIONS]

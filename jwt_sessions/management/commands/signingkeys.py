@@ -87,7 +87,7 @@ class Command(BaseCommand):
         path = self._path(options)
         if not path.exists():
             if options["dry_run"]:
-                self.stdout.write(f"Would make {path} and a key in it that signs at once.")
+                self.stdout.write(f"Would make {path} and a key in it.")
                 return
             path.mkdir(mode=DIRECTORY_MODE, parents=True)
         with self._alone(path, options):

@@ -1,0 +1,76 @@
+"""EXTRA_CLAIMS: a project's own claims, which take no other claim's place."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from jwt_sessions import sessions
+from jwt_sessions.claims import CLAIMS_OF_OTHER_TOKENS, RESERVED_CLAIMS
+from jwt_sessions.exceptions import BadClaims
+from tests.people import claims_of
+
+EXTRA = {}
+
+
+def claims_of_the_project(session):
+    return {"branch": session.data["branch"], "name": session.user.get_username()}
+
+
+def test_a_function_adds_claims_from_the_session_and_its_data(alice, set_jwt):
+    set_jwt(EXTRA_CLAIMS="tests.test_extra_claims.claims_of_the_project")
+    pair = sessions.start(alice, data={"branch": 12})
+    assert claims_of(pair.access)["branch"] == 12
+    sessions.verify(pair.access)
+
+
+def test_it_is_asked_at_every_mint(alice, set_jwt):
+    set_jwt(EXTRA_CLAIMS=claims_of_the_project)
+    pair = sessions.start(alice, data={"branch": 12})
+    assert claims_of(sessions.refresh(pair.refresh).access)["name"] == alice.get_username()
+
+
+def test_a_refresh_token_has_none_of_them(alice, set_jwt):
+    set_jwt(EXTRA_CLAIMS=claims_of_the_project)
+    assert "branch" not in claims_of(sessions.start(alice, data={"branch": 12}).refresh)
+
+
+@pytest.mark.parametrize(
+    "name", sorted({*RESERVED_CLAIMS, *CLAIMS_OF_OTHER_TOKENS, "user_id", "token_type"})
+)
+def test_no_claim_is_taken_that_means_something_else(alice, set_jwt, name):
+    set_jwt(EXTRA_CLAIMS=lambda session: {name: "x"})
+    with pytest.raises(BadClaims, match=name):
+        sessions.start(alice)
+
+
+@pytest.mark.parametrize("name", ["scope", "roles", "groups", "client_id", "email", "name"])
+def test_registered_claims_may_say_what_they_are_registered_for(alice, set_jwt, name):
+    set_jwt(EXTRA_CLAIMS=lambda session: {name: "x"})
+    assert claims_of(sessions.start(alice).access)[name] == "x"
+
+
+def test_a_renamed_claim_of_ours_is_not_taken_either(alice, set_jwt):
+    set_jwt(USER_ID_CLAIM="uid", EXTRA_CLAIMS=lambda session: {"uid": 7})
+    with pytest.raises(BadClaims, match="uid"):
+        sessions.start(alice)
+
+
+@pytest.mark.parametrize(
+    ("returned", "complaint"),
+    [
+        (None, "did not return a dict"),
+        ([("a", 1)], "did not return a dict"),
+        ({7: 1}, "did not return a dict"),
+        ({"a": object()}, "what JSON cannot say"),
+        ({"a": math.nan}, "what JSON cannot say"),
+        ({"a": math.inf}, "what JSON cannot say"),
+        ({"a": "x" * 8_192}, "a token of"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_cannot_stand_in_a_token_is_an_error(alice, set_jwt, returned, complaint):
+    set_jwt(EXTRA_CLAIMS=lambda session: returned)
+    with pytest.raises(BadClaims, match=complaint):
+        sessions.start(alice)
