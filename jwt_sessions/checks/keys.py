@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's name
-from django.utils.encoding import force_bytes
 
 from jwt_sessions.conf import conf
 from jwt_sessions.exceptions import BadKey, CannotSign
@@ -19,6 +19,7 @@ from jwt_sessions.keys.loading import (
     find_issuer_keys,
     find_own_keys,
 )
+from jwt_sessions.keys.material import parse_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -110,12 +111,24 @@ def signing_key_is_set() -> Iterator[CheckMessage]:
             "that nobody is signed out.",
             id="jwt_sessions.W004",
         )
-    elif conf.SIGNING_KEY and force_bytes(conf.SIGNING_KEY) in map(force_bytes, conf.secret_keys):
+        return
+    try:
+        kids = {key.kid for key in find_own_keys().keys}
+    except BadKey:
+        return
+    if kids & set(_kids_of_secret_keys()):
         yield Warning(
-            "SIGNING_KEY is SECRET_KEY itself: what leaks one leaks the other.",
-            hint="Make a key of its own, or leave SIGNING_KEY out to have one derived.",
+            "A signing key is SECRET_KEY itself: what leaks one leaks the other.",
+            hint='Make a key of its own, or have one derived: {"secret_key": True}.',
             id="jwt_sessions.W005",
         )
+
+
+def _kids_of_secret_keys() -> Iterator[str]:
+    for secret_key in conf.secret_keys:
+        # One that is no HS256 key cannot have been taken for one.
+        with suppress(BadKey):
+            yield from (key.kid for key in parse_keys(secret_key, "HS256"))
 
 
 def signing_key_is_young() -> Iterator[CheckMessage]:
