@@ -119,14 +119,36 @@ def test_a_changed_directory_is_noticed_within_the_interval(alice, directory, cl
 
 
 @proves("P8")
-def test_p8_an_emptied_directory_changes_nothing_and_is_an_error(directory, clock, caplog):
-    path = directory / "1.pem"
-    path.write_text(new_pem())
+def test_p8_a_directory_that_is_away_changes_nothing_and_is_an_error(directory, clock, caplog):
+    (directory / "1.pem").write_text(new_pem())
     before = signing_key()
-    path.unlink()
+    directory.rename(directory.with_name("away"))
     clock.shift(10)
     assert signing_key() is before
-    assert "there is no key" in caplog.text
+    assert "cannot be read" in caplog.text
+
+
+@proves("K3")
+def test_k3_an_emptied_directory_ends_all_tokens(directory, clock):
+    path = directory / "1.pem"
+    path.write_text(new_pem())
+    get_keyring()
+    path.unlink()
+    clock.shift(10)
+    with pytest.raises(BadKey, match="there is no key"):
+        get_keyring()
+
+
+@proves("K3")
+def test_k3_a_removed_key_is_gone_also_where_the_others_do_not_fit(directory, clock):
+    for name in ("1.pem", "2.pem"):
+        (directory / name).write_text(new_pem())
+    removed = signing_key()
+    (directory / "2.pem").unlink()
+    (directory / "3.secret").write_text("s" * 32)
+    clock.shift(10)
+    assert signing_key().origin.endswith("1.pem")
+    assert get_keyring().find(removed.kid) is None
 
 
 @proves("K5")

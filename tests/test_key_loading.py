@@ -76,7 +76,7 @@ def test_a_clock_that_is_put_back_has_the_keys_read_again(clock, set_jwt):
 
 def test_keys_that_can_no_longer_be_read_go_on_serving(clock, caplog, elsewhere):
     before = signing_key()
-    elsewhere[:] = ["no key"]
+    elsewhere[:] = [7]
     clock.shift(10)
     assert signing_key() is before
     assert "the keys cannot be read" in caplog.text

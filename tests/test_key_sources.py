@@ -76,6 +76,15 @@ def test_a_key_comes_from_the_environment(monkeypatch, set_keys, spell):
     assert (signing_key().algorithm, signing_key().origin) == ("ES256", "env JWT_KEY")
 
 
+def test_a_secret_from_the_environment_is_taken_as_it_is(monkeypatch, set_keys):
+    secret = r"thirty-two bytes and \n that means itself"
+    monkeypatch.setenv("JWT_KEY", secret)
+    set_keys({"env": "JWT_KEY"})
+    from_environment = signing_key().kid
+    set_keys({"key": secret})
+    assert signing_key().kid == from_environment
+
+
 def test_a_key_comes_from_a_file(tmp_path, set_keys):
     (tmp_path / "key").write_text(f"{SECRET}\n")
     set_keys({"file": tmp_path / "key", "algorithm": "HS512"})

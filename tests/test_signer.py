@@ -80,6 +80,16 @@ def test_p8_where_it_never_was_there_nobody_is_let_in(phone, set_jwt, monkeypatc
     assert phone.call_protected().status_code == 503
 
 
+@proves("P8", "P3")
+def test_p8_a_client_keeps_its_refresh_token_however_long_nobody_signs(phone, set_jwt, clock):
+    signer = LocalSigner(None)
+    set_jwt(SIGNING_KEYS=[{"signer": signer}], FALLBACK_KEYS=[{"secret_key": True}])
+    assert phone.refresh().status_code == 503
+    clock.shift(600)
+    set_jwt(SIGNING_KEYS=[{"key": private_pem(PRIVATE_KEYS["ES256"])}])
+    assert phone.refresh().status_code == 200
+
+
 @pytest.mark.parametrize(
     ("answer", "complaint"),
     [

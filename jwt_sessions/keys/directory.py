@@ -87,8 +87,10 @@ def read_text(path: Path) -> str:
     try:
         with path.open(encoding="utf-8") as file:
             return file.read(MAX_SIZE).strip()
-    except (OSError, ValueError) as error:
-        raise BadKey(f"{path} cannot be read: {error}") from error
+    except OSError as error:
+        raise BadKey(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise BadKey(f"{path} is no text") from error
 
 
 def write_file(directory: Path, key: Key, text: str) -> Path:

@@ -42,14 +42,14 @@ class KeyringLoader:
     def get(self) -> Keyring:
         """Return the keyring.
 
-        Where it can no longer be read, the one that was read last, with an error in the log.
-        Raises ``BadKey`` where it never could.
+        Where a source cannot be read any more, the keys that were read last go on serving. What
+        was read, and is a key no longer, does not. Raises ``BadKey`` where no key is left.
         """
         if self._is_older_than(self._interval):
             self._read()
-        if self._ring is None:
+        if (ring := self._ring) is None:
             raise self._failure.with_traceback(None)
-        return self._ring
+        return ring
 
     def find(self, kid: str) -> Key | None:
         """Return the key with that id; where there is none, look whether there is by now."""
@@ -77,19 +77,29 @@ class KeyringLoader:
 
     def _try_to_read(self) -> float:
         """Read the keys; return in how many seconds to do so again."""
-        interval = conf.KEY_RELOAD_INTERVAL.total_seconds()
         try:
             found = self._find_keys()
-            ring = Keyring(found.keys, kept_for=longest_token_life())
+            self._replace(found)
         except BadKey as error:
             logger.exception("the keys cannot be read")
             self._failure = error
-            return interval if self._ring else FAILURE_INTERVAL
-        for complaint in found.complaints:
-            logger.error("a key file is passed over: %s", complaint)
+        else:
+            for complaint in found.complaints:
+                logger.error("a key file is passed over: %s", complaint)
+        return conf.KEY_RELOAD_INTERVAL.total_seconds() if self._ring else FAILURE_INTERVAL
+
+    def _replace(self, found: Found) -> None:
+        kept_for = longest_token_life()
+        try:
+            ring = Keyring(found.keys, kept_for=kept_for)
+        except BadKey:
+            # They cannot stand together: those of before go on, but for the ones that are gone.
+            kids = {key.kid for key in found.keys}
+            still = [key for key in self._ring.keys if key.kid in kids] if self._ring else []
+            self._ring = Keyring(still, kept_for=kept_for) if still else None
+            raise
         if self._ring is None or ring.keys != self._ring.keys:
             self._ring = ring
-        return interval
 
 
 def get_keyring() -> Keyring:

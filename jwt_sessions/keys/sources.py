@@ -91,8 +91,10 @@ def _from_env(found: Found, value: Any, options: Mapping[str, Any]) -> Iterator[
     material = os.environ.get(value, "").strip()
     if not material:
         raise BadKey(f"the environment variable {value} is not set")
-    # Where a variable takes one line only, people write the ends of lines as \n.
-    yield from _from_key(found, material.replace("\\n", "\n"), options)
+    if "-----BEGIN" in material:
+        # Where a variable takes one line only, people write the ends of lines as \n.
+        material = material.replace("\\n", "\n")
+    yield from _from_key(found, material, options)
 
 
 def _from_file(found: Found, value: Any, options: Mapping[str, Any]) -> Iterator[Key]:
