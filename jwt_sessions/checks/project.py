@@ -36,12 +36,7 @@ def user_id_field_names_one_person() -> Iterator[CheckMessage]:
 
 
 def user_authentication_rule_can_be_called() -> Iterator[CheckMessage]:
-    rule: object
-    try:
-        rule = conf.USER_AUTHENTICATION_RULE
-    except ImportError:
-        rule = "not importable"
-    if rule is not None and not callable(rule):
+    if not _can_be_called("USER_AUTHENTICATION_RULE"):
         yield Error(
             f"USER_AUTHENTICATION_RULE is {conf.get('USER_AUTHENTICATION_RULE')!r}, which cannot "
             "be imported or called.",
@@ -51,17 +46,20 @@ def user_authentication_rule_can_be_called() -> Iterator[CheckMessage]:
 
 
 def extra_claims_can_be_called() -> Iterator[CheckMessage]:
-    function: object
-    try:
-        function = conf.EXTRA_CLAIMS
-    except ImportError:
-        function = "not importable"
-    if function is not None and not callable(function):
+    if not _can_be_called("EXTRA_CLAIMS"):
         yield Error(
             f"EXTRA_CLAIMS is {conf.get('EXTRA_CLAIMS')!r}, which cannot be imported or called.",
             hint="Write the dotted path of a function that takes a session and returns a dict.",
             id="jwt_sessions.E020",
         )
+
+
+def _can_be_called(name: str) -> bool:
+    try:
+        function = conf.imported(name)
+    except ImportError:
+        return False
+    return function is None or callable(function)
 
 
 def https_is_used() -> Iterator[CheckMessage]:

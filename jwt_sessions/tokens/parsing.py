@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from jwt_sessions import claims
 from jwt_sessions.exceptions import InvalidToken
@@ -29,40 +30,67 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+Arguments = ParamSpec("Arguments")
+Token = TypeVar("Token")
 
+
+def _refusing(
+    kind: str,
+) -> Callable[[Callable[Arguments, Token]], Callable[Arguments, Token]]:
+    """Log each refusal, and raise it as ``InvalidToken``."""
+
+    def decorate(parse: Callable[Arguments, Token]) -> Callable[Arguments, Token]:
+        @wraps(parse)
+        def parse_or_refuse(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Token:
+            try:
+                return parse(*args, **kwargs)
+            except ValueError as error:
+                logger.debug("%s refused: %s", kind, error)
+                raise InvalidToken(str(error)) from error
+
+        return parse_or_refuse
+
+    return decorate
+
+
+@_refusing("access token")
 def parse_access_token(text: str) -> SessionAccessToken:
     """Return the access token in `text`; whether its session lives is for ``revocation`` to say.
 
     Raises ``InvalidToken``.
     """
-    try:
-        return _read_access_token(text)
-    except ValueError as error:
-        raise _refused("access token", error) from error
+    asked = rules()
+    payload, issued_at, expires_at = _read_own(text, typ=claims.TYP_ACCESS, find=find_key)
+    # A token never outlives the setting, not even one minted while it was longer.
+    if expires_at - issued_at > asked.access_token_lifetime:
+        raise ValueError("lives_too_long")
+    _check_access(payload, asked.audiences)
+    return SessionAccessToken(payload, claims.read_uuid(payload, "sid"))
 
 
+@_refusing("refresh token")
 def parse_refresh_token(text: str) -> SessionRefreshToken:
     """Return the refresh token in `text`; whether it is the newest is for ``sessions`` to say.
 
     Raises ``InvalidToken``.
     """
-    try:
-        return _read_refresh_token(text)
-    except ValueError as error:
-        raise _refused("refresh token", error) from error
+    payload, *_ = _read_own(text, typ=claims.TYP_REFRESH, find=find_refresh_key)
+    return SessionRefreshToken(
+        sid=claims.read_uuid(payload, "sid"), generation=claims.read_generation(payload)
+    )
 
 
+@_refusing("mfa_token")
 def parse_mfa_token(text: str) -> PendingLoginToken:
     """Return the `mfa_token` in `text`; whether its login still waits is for its row to say.
 
     Raises ``InvalidToken``.
     """
-    try:
-        return _read_mfa_token(text)
-    except ValueError as error:
-        raise _refused("mfa_token", error) from error
+    payload, *_ = _read_own(text, typ=claims.TYP_MFA, find=find_key)
+    return PendingLoginToken(pending_login=claims.read_uuid(payload, "jti"))
 
 
+@_refusing("another issuer's access token")
 def parse_issuer_token(text: str, *, issuer: str, audience: str | None = None) -> dict[str, Any]:
     """Return the claims of an access token (RFC 9068) that one of TRUSTED_ISSUERS made.
 
@@ -70,52 +98,11 @@ def parse_issuer_token(text: str, *, issuer: str, audience: str | None = None) -
     issuer's, never one of ours (OpenID Connect Core 1.0 section 5.7). Raises ``InvalidToken``, and
     ``BadKey`` where `issuer` is not trusted or its keys cannot be read.
     """
-    try:
-        audiences = rules().audiences if audience is None else frozenset({audience})
-        return _read_issuer_token(text, issuer=issuer, audiences=audiences)
-    except ValueError as error:
-        raise _refused(f"access token of {issuer}", error) from error
-
-
-def _refused(kind: str, error: ValueError) -> InvalidToken:
-    logger.debug("%s refused: %s", kind, error)
-    return InvalidToken(str(error))
-
-
-def _read_access_token(text: str) -> SessionAccessToken:
-    asked = rules()
-    payload, issued_at, expires_at = _read_own(text, typ=claims.TYP_ACCESS, find=find_key)
-    # A token never outlives the setting, not even one minted while it was longer.
-    if expires_at - issued_at > asked.access_token_lifetime:
-        raise ValueError("lives_too_long")
-    check_audience(payload, asked.audiences)
-    claims.read_text(payload, "sub")
-    claims.read_text(payload, "jti")
-    _refuse_bound(payload)
-    return SessionAccessToken(payload, claims.read_uuid(payload, "sid"))
-
-
-def _read_refresh_token(text: str) -> SessionRefreshToken:
-    payload, *_ = _read_own(text, typ=claims.TYP_REFRESH, find=find_refresh_key)
-    return SessionRefreshToken(
-        sid=claims.read_uuid(payload, "sid"), generation=claims.read_generation(payload)
-    )
-
-
-def _read_mfa_token(text: str) -> PendingLoginToken:
-    payload, *_ = _read_own(text, typ=claims.TYP_MFA, find=find_key)
-    return PendingLoginToken(pending_login=claims.read_uuid(payload, "jti"))
-
-
-def _read_issuer_token(text: str, *, issuer: str, audiences: frozenset[str]) -> dict[str, Any]:
-    now, keyring = time.time(), get_issuer_keyring(issuer)
+    asked, now, keyring = rules(), time.time(), get_issuer_keyring(issuer)
     payload = read_signed(text, typ=claims.TYP_ACCESS, keyring=keyring, find=keyring.find, now=now)
     check_issuer(payload, issuer)
-    check_times(payload, now=now, leeway=rules().leeway)
-    check_audience(payload, audiences)
-    claims.read_text(payload, "sub")
-    claims.read_text(payload, "jti")
-    _refuse_bound(payload)
+    check_times(payload, now=now, leeway=asked.leeway)
+    _check_access(payload, asked.audiences if audience is None else frozenset({audience}))
     return payload
 
 
@@ -130,10 +117,11 @@ def _read_own(
     return payload, issued_at, expires_at
 
 
-def _refuse_bound(payload: dict[str, Any]) -> None:
-    """Refuse a token bound to a key that we do not ask for: safer than to ignore it.
-
-    RFC 9449 section 7.2.
-    """
+def _check_access(payload: dict[str, Any], audiences: frozenset[str]) -> None:
+    """Judge what every access token has to say (RFC 9068 section 2.2)."""
+    check_audience(payload, audiences)
+    claims.read_text(payload, "sub")
+    claims.read_text(payload, "jti")
+    # Bound to a key that we do not ask for: safer refused than ignored (RFC 9449 section 7.2).
     if "cnf" in payload:
         raise ValueError("sender_constrained")
