@@ -18,13 +18,12 @@ DATABASES: Final = ("sqlite", "postgresql")
 def main(arguments: list[str]) -> int:
     """Measure as the command line says; return the exit code."""
     options = _parser().parse_args(arguments)
+    if options.algorithms:
+        return _compare_algorithms(rounds=options.rounds)
     if options.database == "all":
         failures = [_fails_apart(database, arguments) for database in DATABASES]
         return int(any(failures))
-    # Before anything asks for Django's settings, and whatever settings the caller has.
-    os.environ["BENCHMARK_DATABASE"] = options.database
-    os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
-    django.setup()
+    _set_up(options.database)
     from benchmarks.running import run  # it needs the models, which are ready only now
 
     return run(options.database, rounds=options.rounds, only=options.only)
@@ -35,7 +34,28 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--database", choices=[*DATABASES, "all"], default="all")
     parser.add_argument("--rounds", type=int, default=100, help="blocks of each side (100)")
     parser.add_argument("--only", metavar="NAME", help="the one work to measure")
+    parser.add_argument(
+        "--algorithms", action="store_true", help="what each algorithm costs, and nothing else"
+    )
     return parser
+
+
+def _set_up(database: str) -> None:
+    # Before anything asks for Django's settings, and whatever settings the caller has.
+    os.environ["BENCHMARK_DATABASE"] = database
+    os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
+    django.setup()
+
+
+def _compare_algorithms(*, rounds: int) -> int:
+    # It stands in the settings, and nothing is asked of it.
+    _set_up("sqlite")
+    from benchmarks.algorithms import table
+    from benchmarks.reporting import header
+
+    print(header(), flush=True)
+    print(table(rounds=rounds))
+    return 0
 
 
 def _fails_apart(database: str, arguments: list[str]) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from django.core.handlers.wsgi import WSGIHandler
 from django.test import override_settings
 
-from benchmarks.sides import Side
+from benchmarks.sides import OURS, Side
 from benchmarks.statements import Statements, count_statements
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ WARM_UP: Final = 50
 
 @dataclass
 class Series:
-    """What was seen of one side: the times of each block, in nanoseconds."""
+    """What was seen of one side: the times of each block, in nanoseconds for one operation."""
 
     statements: Statements
-    blocks: list[list[int]]
+    blocks: list[list[float]]
 
     @property
     def median(self) -> float:
@@ -46,32 +46,32 @@ class Measurement:
     """One work, done by both sides."""
 
     work: Work
-    simplejwt: Series
+    theirs: Series
     ours: Series
 
     @property
     def ratio(self) -> float:
-        """Our median to simplejwt's."""
-        return self.ours.median / self.simplejwt.median
+        """Our median to theirs."""
+        return self.ours.median / self.theirs.median
 
     @property
     def block_ratios(self) -> list[float]:
         """The same for each pair of neighbouring blocks, sorted: how much noise there was."""
-        pairs = zip(self.ours.blocks, self.simplejwt.blocks, strict=True)
-        return sorted(median(ours) / median(simplejwt) for ours, simplejwt in pairs)
+        pairs = zip(self.ours.blocks, self.theirs.blocks, strict=True)
+        return sorted(median(ours) / median(theirs) for ours, theirs in pairs)
 
 
 def measure(work: Work, *, rounds: int) -> Measurement:
     """Have both sides do `work`, a block each per round."""
     with override_settings(**work.settings):
         application = WSGIHandler()
-        sides = [work.steps(Side(name, application)) for name in ("simplejwt", "jwt_sessions")]
+        sides = [work.steps(Side(name, application)) for name in (work.beside, OURS)]
         series = [_warm_up(steps) for steps in sides]
         turns = list(zip(sides, series, strict=True))
-        with _frozen_heap():
+        with frozen_heap():
             for _ in range(rounds):
                 for steps, seen in turns:
-                    seen.blocks.append(_time_block(steps))
+                    seen.blocks.append(_time_block(steps, times=work.times))
                 # So that it is no advantage to be first.
                 turns.reverse()
     return Measurement(work, *series)
@@ -83,20 +83,22 @@ def _warm_up(steps: Steps) -> Series:
     return Series(count_statements(next(steps)), blocks=[])
 
 
-def _time_block(steps: Steps) -> list[int]:
+def _time_block(steps: Steps, *, times: int) -> list[float]:
     # Garbage is collected between blocks, whoever left it, and never within one.
     gc.collect()
-    return [_time(next(steps)) for _ in range(BLOCK)]
+    return [time_operation(next(steps), times=times) for _ in range(BLOCK)]
 
 
-def _time(operation: Callable[[], object]) -> int:
+def time_operation(operation: Callable[[], object], *, times: int = 1) -> float:
+    """Run `operation` so many times in a row; return how long one took, in nanoseconds."""
     start = perf_counter_ns()
-    operation()
-    return perf_counter_ns() - start
+    for _ in range(times):
+        operation()
+    return (perf_counter_ns() - start) / times
 
 
 @contextmanager
-def _frozen_heap() -> Iterator[None]:
+def frozen_heap() -> Iterator[None]:
     """Keep the collector out, and what is there already out of its sight."""
     gc.freeze()
     gc.disable()

@@ -1,10 +1,12 @@
-"""What is printed: where it was measured, and the table."""
+"""What is printed: where it was measured, and the tables."""
 
 from __future__ import annotations
 
 import os
 import platform
 from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Final
@@ -12,22 +14,19 @@ from typing import TYPE_CHECKING, Final
 import django
 import rest_framework
 import rest_framework_simplejwt
+from cryptography.hazmat.backends.openssl import backend as openssl
 from django.db import connection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.measuring import Measurement, Series
+    from benchmarks.measuring import Measurement
 
-HEADINGS: Final = (
-    ("", "simplejwt", "ours", "", "", "", "ratio by blocks", "statements", ""),
-    ("work", "µs", "µs", "ratio", "aim", "must", "low   mid  high", "simplejwt", "ours"),
-)
+FOUR_DIGITS: Final = 1000
 
 
-def header() -> str:
-    """Return one line that says what was measured, on what, and when."""
-    database = ".".join(map(str, connection.get_database_version()))
+def header(*facts: str) -> str:
+    """Return one line that says what was measured, on what, and when; `facts` say more."""
     return " | ".join(
         [
             f"{datetime.now(UTC):%Y-%m-%d}",
@@ -35,17 +34,47 @@ def header() -> str:
             f"Django {django.__version__}",
             f"DRF {rest_framework.VERSION}",
             f"simplejwt {rest_framework_simplejwt.__version__}",
-            f"{connection.display_name} {database}",
+            f"PyJWT {version('pyjwt')}",
+            " ".join(openssl.openssl_version_text().split()[:2]),  # without its date
+            *facts,
             f"{_processor()}, {os.cpu_count()} cores",
         ]
     )
 
 
-def table(measurements: Sequence[Measurement]) -> str:
-    """Return the table, a row for each work."""
-    rows = [*HEADINGS, *(_row(measurement) for measurement in measurements)]
+def database() -> str:
+    """Return the name and the version of the database."""
+    numbers = ".".join(map(str, connection.get_database_version()))
+    return f"{connection.display_name} {numbers}"
+
+
+def tables(measurements: Sequence[Measurement]) -> str:
+    """Return a table for each that stands beside us, and in it a row for each work."""
+    groups = groupby(measurements, key=lambda measurement: measurement.work.beside)
+    return "\n\n".join(
+        format_rows([*_headings(beside), *(_row(measurement) for measurement in group)])
+        for beside, group in groups
+    )
+
+
+def format_rows(rows: Sequence[Sequence[str]]) -> str:
+    """Return the lines of a table; all but its first column stand on the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(_line(row, widths) for row in rows)
+
+
+def microseconds(nanoseconds: float) -> str:
+    """Return a time as a table shows it."""
+    value = nanoseconds / 1000
+    # Four digits tell more than the noise does.
+    return f"{value:.1f}" if value < FOUR_DIGITS else f"{value:,.0f}"
+
+
+def _headings(beside: str) -> tuple[tuple[str, ...], ...]:
+    return (
+        ("", beside, "ours", "", "", "", "ratio by blocks", "statements", ""),
+        ("work", "µs", "µs", "ratio", "aim", "must", "low   mid  high", beside, "ours"),
+    )
 
 
 def _row(measurement: Measurement) -> tuple[str, ...]:
@@ -53,19 +82,19 @@ def _row(measurement: Measurement) -> tuple[str, ...]:
     spread = (ratios[0], median(ratios), ratios[-1])
     return (
         measurement.work.name,
-        _microseconds(measurement.simplejwt),
-        _microseconds(measurement.ours),
+        microseconds(measurement.theirs.median),
+        microseconds(measurement.ours.median),
         f"{measurement.ratio:.2f}",
-        f"{measurement.work.aim:.2f}",
-        f"{measurement.work.must:.2f}",
+        _ratio_or_dash(measurement.work.aim),
+        _ratio_or_dash(measurement.work.must),
         "  ".join(f"{ratio:.2f}" for ratio in spread),
-        str(measurement.simplejwt.statements),
+        str(measurement.theirs.statements),
         str(measurement.ours.statements),
     )
 
 
-def _microseconds(series: Series) -> str:
-    return f"{series.median / 1000:,.0f}"
+def _ratio_or_dash(ratio: float | None) -> str:
+    return "-" if ratio is None else f"{ratio:.2f}"
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from benchmarks import UNAVAILABLE
 from benchmarks.databases import scratch_database, why_absent
 from benchmarks.measuring import measure
-from benchmarks.reporting import header, table
+from benchmarks.reporting import database, header, tables
 from benchmarks.sides import create_alice
 from benchmarks.works import WORKS
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from benchmarks.works import Work
 
 
-def run(database: str, *, rounds: int, only: str | None) -> int:
-    """Measure all works, or the one called `only`, and print the table; return the exit code."""
+def run(where: str, *, rounds: int, only: str | None) -> int:
+    """Measure all works, or the one called `only`, and print the tables; return the exit code."""
     works = _choose(only)
     if reason := why_absent():
-        print(f"\n!!! NOT MEASURED ON {database.upper()}: {reason}\n", file=sys.stderr)
+        print(f"\n!!! NOT MEASURED ON {where.upper()}: {reason}\n", file=sys.stderr)
         return UNAVAILABLE
     with scratch_database():
         create_alice()
-        print(header(), flush=True)
-        print(table([measure(work, rounds=rounds) for work in works]), end="\n\n", flush=True)
+        print(header(database()), flush=True)
+        print(tables([measure(work, rounds=rounds) for work in works]), end="\n\n", flush=True)
     return 0
 
 

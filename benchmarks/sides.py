@@ -1,4 +1,4 @@
-"""The two sides, and how a work speaks to either: by whole HTTP requests, without a network."""
+"""The two sides, and how a work speaks HTTP to either: in whole requests, without a network."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from django.core.handlers.wsgi import WSGIHandler
+
+# What our side is called; the other one has the name of what a work puts beside us.
+OURS: Final = "jwt_sessions"
 
 CREDENTIALS: Final = {"username": "alice", "password": "correct-horse"}
 
@@ -56,10 +59,15 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two that are compared; its name is also where its views are."""
+    """One of the two that are compared; its name is also where its views are, if it has any."""
 
     name: str
     application: WSGIHandler
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is our side."""
+        return self.name == OURS
 
     def post(self, path: str, body: Mapping[str, str]) -> Exchange:
         """Make a request of JSON to the view at `path`."""

@@ -7,15 +7,20 @@ on to the next when it was run. Only what it yields is timed.
 that the same steps make another work: ``Work("login-as-x", login.steps, aim=..., must=...,
 settings={...})``. Views read DRF's settings once, when their class is made, so what shall be
 otherwise there, throttles say, takes a ``ROOT_URLCONF`` of its own with ``as_view(...)``.
+
+A work need not be an HTTP exchange. ``beside`` then says what does it on the other side; the name
+of the ``Side`` is that, and ``is_ours`` tells which one is asked.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from benchmarks.keys import settings_to_sign_with
 from benchmarks.settings import JWT_SESSIONS
-from benchmarks.works import login, refresh
+from benchmarks.works import login, mint, read, refresh
 from jwt_sessions.rates import DEFAULT_THROTTLE_RATES
 
 if TYPE_CHECKING:
@@ -26,13 +31,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Work:
-    """What is done, and how its ratio, us to simplejwt, should come out."""
+    """What is done, and how its ratio, us to what stands beside us, should come out.
+
+    Without `aim` and `must` it is measured for interest. `times` is how often an operation is run
+    for one timing, where once is over too soon for the clock.
+    """
 
     name: str
     steps: Callable[[Side], Iterator[Callable[[], object]]]
-    aim: float
-    must: float
+    aim: float | None = None
+    must: float | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    beside: str = "simplejwt"
+    times: int = 1
 
 
 # DRF's throttle counts by caller alone; ours by caller and by account or session.
@@ -44,9 +55,37 @@ THROTTLED: Final = {
     },
 }
 
+
+def _read(algorithm: str, *, aim: float, must: float) -> Work:
+    return Work(
+        f"read {algorithm}",
+        partial(read.steps, algorithm=algorithm),
+        aim=aim,
+        must=must,
+        settings=settings_to_sign_with(algorithm),
+        beside="jwt.decode",
+        times=10,
+    )
+
+
+def _mint(algorithm: str) -> Work:
+    return Work(
+        f"mint {algorithm}",
+        partial(mint.steps, algorithm=algorithm),
+        settings=settings_to_sign_with(algorithm),
+        beside="jwt.encode",
+        times=10,
+    )
+
+
 WORKS: Final = (
     Work("refresh", refresh.steps, aim=0.35, must=0.50),
     Work("login", login.steps, aim=1.2, must=1.5),
     Work("refresh, limited", refresh.steps, aim=0.35, must=0.50, settings=THROTTLED),
     Work("login, limited", login.steps, aim=1.2, must=1.5, settings=THROTTLED),
+    _read("HS256", aim=0.4, must=0.7),
+    _read("RS256", aim=0.8, must=1.0),
+    _read("ES256", aim=0.8, must=1.0),
+    _read("EdDSA", aim=0.8, must=1.0),
+    *(_mint(algorithm) for algorithm in ("HS256", "RS256", "ES256", "EdDSA")),
 )
