@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt_sessions import sessions
 from jwt_sessions.exceptions import BadKey, InvalidToken
 from jwt_sessions.keys import get_keyring
-from jwt_sessions.keys.material import parse_keys
 from tests.forging import signing_key
 
 proves = pytest.mark.proves
@@ -59,42 +58,6 @@ def test_a_key_is_named_by_its_rfc_7638_thumbprint(set_jwt):
     canonical = json.dumps({"k": k, "kty": "oct"}, separators=(",", ":")).encode()
     thumbprint = base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()).rstrip(b"=")
     assert signing_key().kid == thumbprint.decode()
-
-
-@pytest.mark.parametrize(
-    ("algorithm", "jwk", "thumbprint"),
-    [
-        (
-            "RS256",  # RFC 7638 section 3.1
-            {
-                "kty": "RSA",
-                "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFF"
-                "xuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w"
-                "6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1"
-                "n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF"
-                "44-csFCur-kEgU8awapJzKnqDKgw",
-                "e": "AQAB",
-                "alg": "RS256",
-                "kid": "2011-04-29",
-            },
-            "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
-        ),
-        (
-            "EdDSA",  # RFC 8037 appendix A.3
-            {
-                "kty": "OKP",
-                "crv": "Ed25519",
-                "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
-            },
-            "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
-        ),
-    ],
-    ids=["RFC 7638", "RFC 8037"],
-)
-def test_thumbprints_are_those_of_the_rfcs(algorithm, jwk, thumbprint):
-    jwk.pop("kid", None)  # the name that its maker chose
-    (key,) = parse_keys(json.dumps(jwk), algorithm)
-    assert key.kid == thumbprint
 
 
 @proves("P13")
