@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 
 import jwt
 import pytest
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt_sessions import sessions
 from jwt_sessions.exceptions import BadKey, InvalidToken
 from jwt_sessions.keys import get_keyring
+from jwt_sessions.keys.material import parse_keys
 from tests.forging import signing_key
 
 proves = pytest.mark.proves
@@ -158,6 +160,32 @@ def test_a_key_that_cannot_serve_is_refused_without_being_quoted(set_jwt, values
     with pytest.raises(BadKey, match=complaint) as error:
         get_keyring()
     assert str(values["SIGNING_KEY"]) not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["0f" * 32, "A" * 64, "_-" * 32, "öäü" * 22, "!" * 64, b"\0" * 64, bytes(range(192, 256))],
+    ids=range(7),
+)
+def test_any_secret_serves_that_is_long_enough_and_half_of_no_key_pair(secret):
+    (key,) = parse_keys(secret, "HS512")
+    assert key.is_symmetric
+
+
+@proves("P8")
+def test_p8_a_key_of_characters_that_are_none_is_a_bad_key(monkeypatch, set_jwt):
+    monkeypatch.setitem(os.environb, b"A_KEY", b"\xff" * 64)
+    set_jwt(SIGNING_KEYS=[{"env": "A_KEY"}])
+    with pytest.raises(BadKey, match="no known kind of key"):
+        get_keyring()
+
+
+@proves("S7")
+@pytest.mark.parametrize("kid", [None, 7, True, "", ["a"], {}])
+def test_s7_the_kid_of_a_jwk_is_text(kid):
+    jwk = {"kty": "oct", "k": "A" * 43, "kid": kid}
+    with pytest.raises(BadKey, match="kid is no text"):
+        parse_keys(json.dumps(jwk))
 
 
 @proves("P11")
