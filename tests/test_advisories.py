@@ -32,12 +32,6 @@ proves = pytest.mark.proves
 HASHES = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
 
 
-@pytest.fixture
-def token(alice):
-    """A good access token, to be bent."""
-    return sessions.start(alice).access
-
-
 @pytest.fixture(params=GENERATORS)
 def public_key_token(request, set_jwt, alice):
     """A good access token and the key pair that has signed it, of each kind."""
