@@ -7,6 +7,7 @@ import pytest
 import time_machine
 from django.core.cache import cache
 
+from jwt_sessions import sessions
 from jwt_sessions.sessions import refreshing
 from tests.people import Device, make_user
 from tests.racing import Threads
@@ -42,6 +43,12 @@ def laptop(alice):
     device = Device()
     device.sign_in(alice)
     return device
+
+
+@pytest.fixture
+def token(alice):
+    """A good access token of Alice's, to be bent."""
+    return sessions.start(alice).access
 
 
 @pytest.fixture(autouse=True)

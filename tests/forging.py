@@ -47,3 +47,12 @@ def reason(token, parse=parse_access_token):
     with pytest.raises(InvalidToken) as refusal:
         parse(token)
     return refusal.value.reason
+
+
+def why_refused(token, parse=parse_access_token):
+    """Return why a token is refused, or None where it is not."""
+    try:
+        parse(token)
+    except InvalidToken as error:
+        return error.reason
+    return None

@@ -18,7 +18,7 @@ from jwt_sessions.models import RevokedReason
 from jwt_sessions.tokens import mint_mfa_token
 from jwt_sessions.tokens.reasons import explain
 from tests.forging import encode, forge
-from tests.pems import PRIVATE_KEYS, new_pem, public_pem
+from tests.keypairs import PRIVATE_KEYS, new_pem, public_pem
 
 proves = pytest.mark.proves
 

@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 
 from tests.forging import signing_key
-from tests.pems import PRIVATE_KEYS, new_pem, private_pem
+from tests.keypairs import PRIVATE_KEYS, new_pem, private_pem
 
 proves = pytest.mark.proves
 

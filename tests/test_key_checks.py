@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.checking import problems
-from tests.pems import PRIVATE_KEYS, new_pem, private_pem, public_pem
+from tests.keypairs import PRIVATE_KEYS, new_pem, private_pem, public_pem
 
 pytestmark = pytest.mark.proves("P11")
 

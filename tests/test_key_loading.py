@@ -11,7 +11,7 @@ from jwt_sessions.keys.loading import UNKNOWN_KEY_INTERVAL
 from jwt_sessions.keys.material import parse_keys
 from jwt_sessions.tokens import parse_access_token
 from tests.forging import forge, reason, signing_key
-from tests.pems import PRIVATE_KEYS, new_pem, private_pem
+from tests.keypairs import PRIVATE_KEYS, new_pem, private_pem
 
 proves = pytest.mark.proves
 

@@ -16,12 +16,13 @@ from jwt_sessions.keys.algorithms import ALGORITHMS
 from jwt_sessions.keys.rotation import generate
 from jwt_sessions.tokens import parse_access_token, parse_issuer_token
 from tests.forging import header_of, signing_key
-from tests.pems import PRIVATE_KEYS, new_pem, private_pem, public_pem
+from tests.keypairs import PRIVATE_KEYS, new_pem, private_pem, public_jwk, public_pem
 
 proves = pytest.mark.proves
 
 SECRET = "a secret of at least sixty-four bytes, which is what HS512 asks for, and more"
 ES256 = private_pem(PRIVATE_KEYS["ES256"])
+PS256_JWK = json.dumps({**public_jwk(PRIVATE_KEYS["RS256"]), "alg": "PS256"})
 
 # What a callable of a project's own may return; a test sets it.
 KEYS_ELSEWHERE = []
@@ -141,6 +142,8 @@ def test_k2_a_source_says_from_when_on_its_key_signs(set_keys, clock, signs_from
         ({"vault": "A"}, "exactly one of"),
         ({"key": 7}, "text or bytes"),
         ({"key": ES256, "kid": 7}, "kid is no text"),
+        ({"key": ES256, "kid": ""}, "kid is no text"),
+        ({"key": PS256_JWK, "algorithm": "RS256"}, "says itself that it is no RS256 key"),
         ({"key": ES256, "algorithm": None}, "algorithm is no text"),
         ({"key": ES256, "algorithm": "none"}, "the algorithm is 'none'"),
         ({"key": ES256, "algorithm": "ES384"}, "it is no ES384 key"),

@@ -10,7 +10,7 @@ from jwt_sessions.exceptions import BadKey, CannotSign
 from jwt_sessions.keys import Keyring, KeyState
 from jwt_sessions.keys.keyring import DuplicateKeys, MixedKeys
 from jwt_sessions.keys.material import derive_key, parse_keys
-from tests.pems import PRIVATE_KEYS, new_pem, private_pem, public_pem
+from tests.keypairs import PRIVATE_KEYS, new_pem, private_pem, public_pem
 
 proves = pytest.mark.proves
 

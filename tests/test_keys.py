@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 
 import jwt
 import pytest
@@ -16,7 +17,7 @@ from jwt_sessions.exceptions import BadKey, InvalidToken
 from jwt_sessions.keys import get_keyring
 from jwt_sessions.keys.material import parse_keys
 from tests.forging import signing_key
-from tests.pems import PRIVATE_KEYS, private_pem, public_pem
+from tests.keypairs import PRIVATE_KEYS, private_pem, public_pem
 
 proves = pytest.mark.proves
 
@@ -36,42 +37,6 @@ def test_a_key_is_named_by_its_rfc_7638_thumbprint(set_jwt):
     canonical = json.dumps({"k": k, "kty": "oct"}, separators=(",", ":")).encode()
     thumbprint = base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()).rstrip(b"=")
     assert signing_key().kid == thumbprint.decode()
-
-
-@pytest.mark.parametrize(
-    ("algorithm", "jwk", "thumbprint"),
-    [
-        (
-            "RS256",  # RFC 7638 section 3.1
-            {
-                "kty": "RSA",
-                "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFF"
-                "xuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w"
-                "6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1"
-                "n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF"
-                "44-csFCur-kEgU8awapJzKnqDKgw",
-                "e": "AQAB",
-                "alg": "RS256",
-                "kid": "2011-04-29",
-            },
-            "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
-        ),
-        (
-            "EdDSA",  # RFC 8037 appendix A.3
-            {
-                "kty": "OKP",
-                "crv": "Ed25519",
-                "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
-            },
-            "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
-        ),
-    ],
-    ids=["RFC 7638", "RFC 8037"],
-)
-def test_thumbprints_are_those_of_the_rfcs(algorithm, jwk, thumbprint):
-    jwk.pop("kid", None)  # the name that its maker chose
-    (key,) = parse_keys(json.dumps(jwk), algorithm)
-    assert key.kid == thumbprint
 
 
 @proves("P13")
@@ -172,6 +137,32 @@ def test_a_key_that_cannot_serve_is_refused_without_being_quoted(set_jwt, values
     with pytest.raises(BadKey, match=complaint) as error:
         get_keyring()
     assert str(values["SIGNING_KEY"]) not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["0f" * 32, "A" * 64, "_-" * 32, "öäü" * 22, "!" * 64, b"\0" * 64, bytes(range(192, 256))],
+    ids=range(7),
+)
+def test_any_secret_serves_that_is_long_enough_and_half_of_no_key_pair(secret):
+    (key,) = parse_keys(secret, "HS512")
+    assert key.is_symmetric
+
+
+@proves("P8")
+def test_p8_a_key_of_characters_that_are_none_is_a_bad_key(monkeypatch, set_jwt):
+    monkeypatch.setitem(os.environb, b"A_KEY", b"\xff" * 64)
+    set_jwt(SIGNING_KEYS=[{"env": "A_KEY"}])
+    with pytest.raises(BadKey, match="no known kind of key"):
+        get_keyring()
+
+
+@proves("S7")
+@pytest.mark.parametrize("kid", [None, 7, True, "", ["a"], {}])
+def test_s7_the_kid_of_a_jwk_is_text(kid):
+    jwk = {"kty": "oct", "k": "A" * 43, "kid": kid}
+    with pytest.raises(BadKey, match="kid is no text"):
+        parse_keys(json.dumps(jwk))
 
 
 @proves("P11")

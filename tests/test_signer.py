@@ -12,7 +12,7 @@ from jwt_sessions import sessions
 from jwt_sessions.exceptions import BadKey, CannotSign
 from jwt_sessions.keys import get_keyring
 from tests.forging import header_of, signing_key
-from tests.pems import PRIVATE_KEYS, private_pem, public_pem
+from tests.keypairs import PRIVATE_KEYS, private_pem, public_pem
 from tests.serving import ROOT
 
 proves = pytest.mark.proves

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from jwt_sessions import sessions
 from jwt_sessions.keys import get_keyring
 from tests.forging import forge, header_of, reason, signing_key
-from tests.pems import new_pem
+from tests.keypairs import new_pem
 from tests.serving import manage
 
 proves = pytest.mark.proves

@@ -20,6 +20,7 @@ from jwt.exceptions import InvalidKeyError
 from jwt_sessions.exceptions import BadKey
 from jwt_sessions.keys.algorithms import ALGORITHMS, HMAC_ALGORITHMS
 from jwt_sessions.keys.key import make_key
+from jwt_sessions.keys.spellings import refuse_half_of_a_pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +41,7 @@ NOT_A_KEY: Final = (
     TypeError,
     KeyError,
     AttributeError,
+    RecursionError,
 )
 
 
@@ -50,8 +52,8 @@ def parse_keys(material: str | bytes, algorithm: str | None = None) -> tuple[Key
     The same material is parsed once: to load a private RSA key takes longer than a whole request.
     `algorithm` is what a PEM or a secret is for; a JWK may say it itself. Raises ``BadKey``.
     """
-    data = material.encode() if isinstance(material, str) else material
     try:
+        data = material.encode() if isinstance(material, str) else material
         if data.lstrip().startswith(b"{"):
             return tuple(_read_jwks(data, algorithm))
         if b"-----BEGIN" in data or data.startswith((b"ssh-", b"ecdsa-")):
@@ -81,9 +83,7 @@ def _read_pem(data: bytes, algorithm: str | None) -> Key:
 def _read_secret(data: bytes, algorithm: str) -> Key:
     if algorithm in ALGORITHMS and algorithm not in HMAC_ALGORITHMS:
         raise BadKey(f"it is no {algorithm} key")
-    # It refuses what is a public key in any spelling (RFC 8725 section 2.1).
-    secret = ALGORITHMS["HS256"].prepare_key(data)
-    return make_key(secret, secret, algorithm=algorithm)
+    return _as_key(data, algorithm)
 
 
 def _read_jwks(data: bytes, algorithm: str | None) -> Iterator[Key]:
@@ -94,12 +94,18 @@ def _read_jwks(data: bytes, algorithm: str | None) -> Iterator[Key]:
 
 
 def _read_jwk(jwk: dict[str, Any], algorithm: str | None) -> Key:
+    if algorithm and jwk.get("alg", algorithm) != algorithm:
+        raise BadKey(f"it says itself that it is no {algorithm} key")
     key = _as_key(ALGORITHMS[JWK_READERS[jwk["kty"]]].from_jwk(jwk), algorithm or jwk.get("alg"))
-    return replace(key, kid=str(jwk["kid"])) if "kid" in jwk else key
+    kid = jwk.get("kid", key.kid)
+    if not isinstance(kid, str) or not kid:
+        raise BadKey("kid is no text")
+    return replace(key, kid=kid)
 
 
 def _as_key(key: Any, algorithm: str | None) -> Key:
     if isinstance(key, bytes):
+        refuse_half_of_a_pair(key)
         return make_key(key, key, algorithm=algorithm)
     if hasattr(key, "public_key"):
         return make_key(key.public_key(), key, algorithm=algorithm)

@@ -52,7 +52,7 @@ def _read_source(source: Any, found: Found) -> Iterator[Key]:
     (kind,) = kinds
     signs_from = _read_begin(source.get("signs_from"))
     for word in ("kid", "algorithm"):
-        if not isinstance(source.get(word, word), str):
+        if not isinstance(text := source.get(word, word), str) or not text:
             raise BadKey(f"{word} is no text")
     for key in READERS[kind](found, source[kind], source):
         changes = {
