@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 
 from jwt_sessions import sessions
 from jwt_sessions.keys import get_keyring
+from jwt_sessions.keys.rotation import publication_time
 from tests.forging import forge, header_of, reason, signing_key
 from tests.keypairs import new_pem
 from tests.serving import manage
@@ -53,6 +54,20 @@ def test_the_first_key_signs_at_once(directory):
     assert signing_key().algorithm == "ES256"
 
 
+def test_the_first_key_waits_for_no_full_second(directory, clock):
+    clock.shift(0.5)
+    run("create")
+    assert states() == ["signing"]
+
+
+def test_a_key_that_signs_at_once_takes_the_place_of_one_just_made(directory, clock):
+    run("create")
+    for _ in range(9):
+        kid = run("rotate", "--now").split()[1]
+    clock.shift(9)
+    assert signing_key().kid == kid
+
+
 @proves("K5")
 def test_k5_the_directory_is_its_owners(directory):
     run("create")
@@ -86,6 +101,13 @@ def test_k2_a_rotated_key_is_published_for_longer_than_anybody_keeps_the_jwks(di
     run("create")
     run("rotate")
     assert signing_key().ends_at - signing_key().signs_from > timedelta(days=2).total_seconds()
+
+
+@proves("K2")
+def test_k2_where_clocks_agree_a_key_is_published_for_a_second_more_than_it_must(set_jwt):
+    second = timedelta(seconds=1)
+    set_jwt(LEEWAY=0 * second, JWKS_MAX_AGE=second, KEY_RELOAD_INTERVAL=second)
+    assert publication_time() == 3
 
 
 @proves("K2")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from datetime import timedelta
+from itertools import count
 from math import ceil, floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from jwt_sessions.keys.key import Key
+
+# However well clocks agree, it takes a moment to make a key, to write it and to read it.
+LEAST_MARGIN: Final = timedelta(seconds=1)
 
 RSA_BITS: Final = 2048
 HMAC_BYTES: Final = 64
@@ -81,9 +86,11 @@ class KeyDirectory:
 
     def next_begin(self, *, at_once: bool) -> float:
         """Return when a key made now should begin to sign: a whole second, as file names say."""
-        if at_once or self.signing_key is None:
-            return floor(self.now)
-        return ceil(self.now + publication_time())
+        if not at_once and self.signing_key is not None:
+            return ceil(self.now + publication_time())
+        # Of two keys that begin in the same second, the older one might go on signing.
+        taken = {key.signs_from for key in self.keys}
+        return next(second for second in count(floor(self.now)) if second not in taken)
 
     def create(self, algorithm: str, *, signs_from: float) -> Key:
         """Write a new key and return it. Raises ``BadKey`` where it does not fit the others."""
@@ -121,7 +128,8 @@ def publication_time() -> float:
 
     As long as a JWKS may be kept, a process may not yet know of the key, and clocks may differ.
     """
-    return (conf.JWKS_MAX_AGE + conf.KEY_RELOAD_INTERVAL + 2 * conf.LEEWAY).total_seconds()
+    margin = max(2 * conf.LEEWAY, LEAST_MARGIN)
+    return (conf.JWKS_MAX_AGE + conf.KEY_RELOAD_INTERVAL + margin).total_seconds()
 
 
 def generate(algorithm: str) -> str:
