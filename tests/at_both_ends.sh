@@ -3,7 +3,7 @@
 # Says so, loudly, where no newer Python is to be found.
 set -eu
 
-run_with() { # NAME PYTHON REQUIREMENTS
+run_with() { # NAME PYTHON REQUIREMENTS TESTS
     venv=".venv-$1"
     stamp="$venv/.installed"
     if ! cmp -s "$3" "$stamp"; then
@@ -13,7 +13,7 @@ run_with() { # NAME PYTHON REQUIREMENTS
         cp "$3" "$stamp"
     fi
     "$venv/bin/python" -c 'import django, sys; print(f"Python {sys.version.split()[0]}, Django {django.__version__}")'
-    "$venv/bin/python" -m pytest -n auto -q
+    "$venv/bin/python" -m pytest -n auto -q -m "$4"
 }
 
 find_newer_python() {
@@ -27,11 +27,11 @@ find_newer_python() {
     done
 }
 
-run_with lowest "${PYTHON:-python3}" requirements/lowest.txt
+run_with lowest "${PYTHON:-python3}" requirements/lowest.txt "not once"
 
 newer=$(find_newer_python)
 if [ -n "$newer" ]; then
-    run_with newest "$newer" requirements/dev.txt
+    run_with newest "$newer" requirements/dev.txt ""
 else
     echo "SKIPPED: no Python 3.12 or newer here, so Django 6 was not tested." >&2
     [ "${CI:-}" = "" ] || exit 1
