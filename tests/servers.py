@@ -16,10 +16,14 @@ import pytest
 
 def need(program):
     """Return where `program` is; without it skip, and say so, or fail where CI runs."""
-    path = shutil.which(program)
-    if path is None and os.environ.get("CI"):
-        pytest.fail(f"{program} is not installed, and CI skips nothing")
-    return path or pytest.skip(f"{program} is not installed")
+    return shutil.which(program) or do_without(f"{program} is not installed")
+
+
+def do_without(reason):
+    """Skip, and say why, or fail where CI runs."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{reason}, and CI skips nothing")
+    pytest.skip(reason)
 
 
 def free_port():

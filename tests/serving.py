@@ -41,6 +41,13 @@ def seed(environment):
     return subprocess.run(**command, check=True).stdout
 
 
+def signing_keys(*arguments, environment, **options):
+    """What runs `manage.py signingkeys` on the directory of the environment."""
+    directory = ("--directory", environment["DEMO_KEYS"])
+    command = ("signingkeys", *arguments, *directory)
+    return manage(*command, environment=environment, text=True, stdout=subprocess.PIPE, **options)
+
+
 @contextmanager
 def serve(environment):
     """Run the demo on a free port; yield its address."""
