@@ -8,11 +8,12 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
+from django.core.files import locks
 from django.core.management import CommandError, call_command
 
 from jwt_sessions import sessions
-from jwt_sessions.keys import get_keyring
-from jwt_sessions.keys.rotation import publication_time
+from jwt_sessions.keys import get_keyring, rotation
+from jwt_sessions.keys.rotation import generate, publication_time
 from tests.forging import forge, header_of, reason, signing_key
 from tests.keypairs import new_pem
 from tests.serving import manage
@@ -273,3 +274,15 @@ def test_two_hosts_that_rotate_at_once_make_one_key(directory):
     hosts = [subprocess.Popen(**command, stdout=subprocess.DEVNULL) for _ in range(4)]
     assert [host.wait(timeout=60) for host in hosts] == [0] * 4
     assert len(files(directory)) == 2
+
+
+def test_while_one_host_makes_a_key_no_other_may(directory, monkeypatch):
+    run("create")
+
+    def generate_and_look(algorithm):
+        with (directory / ".lock").open("a") as file:
+            assert not locks.lock(file, locks.LOCK_EX | locks.LOCK_NB)
+        return generate(algorithm)
+
+    monkeypatch.setattr(rotation, "generate", generate_and_look)
+    assert "Made" in run("rotate")
