@@ -98,7 +98,8 @@ def jose(tmp_path_factory):
     """The program that asks jose, with jose beside it."""
     npm, _ = need("npm"), need("node")
     folder = tmp_path_factory.mktemp("jose")
-    command = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", f"jose@{JOSE}"]
+    quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1")
+    command = [npm, "install", *quiet, f"jose@{JOSE}"]
     pipe = subprocess.PIPE
     try:
         subprocess.run(
