@@ -180,12 +180,12 @@ def _one_key(algorithm: str, signing_key: Any, verifying_key: Any) -> Key:
         if not isinstance(key, str | bytes | None):
             raise BadKey(f"{name} is neither text nor bytes")
     found = read_sources([{"key": signing_key, "algorithm": algorithm}], setting="SIGNING_KEY")
-    key, *others = found.keys
-    if others or not key.can_sign:
+    if len(found.keys) != 1 or not found.keys[0].can_sign:
         raise BadKey("SIGNING_KEY is not one key that can sign")
+    (key,) = found.keys
     if verifying_key and not key.is_symmetric:
-        (public,) = parse_keys(verifying_key, algorithm)
-        if public.can_sign or public.kid != key.kid:
+        public = parse_keys(verifying_key, algorithm)
+        if [(each.kid, each.can_sign) for each in public] != [(key.kid, False)]:
             raise BadKey("VERIFYING_KEY is not the public key that belongs to SIGNING_KEY")
     return key
 

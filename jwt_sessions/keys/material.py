@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64decode
+from binascii import unhexlify
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 # One algorithm for each kind of JWK: what reads the kind, whatever the key is used for.
 JWK_READERS: Final = {"oct": "HS256", "RSA": "RS256", "EC": "ES256", "OKP": "EdDSA"}
+JWK_CURVES: Final = {None, "P-256", "P-384", "P-521", "secp256k1", "Ed25519", "Ed448"}
 
 # Keeps what we derive from SECRET_KEY apart from all that others derive from it.
 DERIVATION_CONTEXT: Final = b"jwt_sessions token signing key HS256"
@@ -40,7 +44,14 @@ NOT_A_KEY: Final = (
     TypeError,
     KeyError,
     AttributeError,
+    RecursionError,
 )
+
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+# The first and the last line of a PEM say what it is.
+LINES_OF_ONE_KEY: Final = 2
+# How the names of key files end: who writes one of these down has named a file, not a secret.
+FILE_ENDINGS: Final = (b".pem", b".key", b".jwk", b".json", b".secret", b".txt")
 
 
 @lru_cache(maxsize=64)
@@ -50,12 +61,13 @@ def parse_keys(material: str | bytes, algorithm: str | None = None) -> tuple[Key
     The same material is parsed once: to load a private RSA key takes longer than a whole request.
     `algorithm` is what a PEM or a secret is for; a JWK may say it itself. Raises ``BadKey``.
     """
-    data = material.encode() if isinstance(material, str) else material
     try:
-        if data.lstrip().startswith(b"{"):
-            return tuple(_read_jwks(data, algorithm))
-        if b"-----BEGIN" in data or data.startswith((b"ssh-", b"ecdsa-")):
-            return (_read_pem(data, algorithm),)
+        data = material.encode() if isinstance(material, str) else material
+        text = data.removeprefix(BYTE_ORDER_MARK).strip()
+        if text.startswith(b"{"):
+            return tuple(_read_jwks(text, algorithm))
+        if b"-----BEGIN" in text or text.startswith((b"ssh-", b"ecdsa-")):
+            return (_read_pem(text, algorithm),)
         return (_read_secret(data, algorithm or "HS256"),)
     except NOT_A_KEY as error:
         raise BadKey(f"it is no {algorithm or 'known kind of'} key") from error
@@ -64,6 +76,8 @@ def parse_keys(material: str | bytes, algorithm: str | None = None) -> tuple[Key
 @lru_cache(maxsize=8)
 def derive_key(secret_key: str | bytes) -> Key:
     """Return the HS256 key that is derived from a ``SECRET_KEY`` (HKDF, RFC 5869)."""
+    if not secret_key:
+        raise BadKey("SECRET_KEY or one of its fallbacks is empty")
     secret = secret_key.encode() if isinstance(secret_key, str) else secret_key
     derivation = HKDF(algorithm=SHA256(), length=32, salt=None, info=DERIVATION_CONTEXT)
     derived = derivation.derive(secret)
@@ -71,7 +85,11 @@ def derive_key(secret_key: str | bytes) -> Key:
 
 
 def _read_pem(data: bytes, algorithm: str | None) -> Key:
-    if b"PRIVATE KEY-----" in data:
+    is_private = b"PRIVATE KEY-----" in data
+    ending = b"PRIVATE KEY-----" if is_private else b"PUBLIC KEY-----"
+    if data.count(ending) > LINES_OF_ONE_KEY:
+        raise BadKey("there are several keys in it; each needs a source of its own")
+    if is_private:
         return _as_key(load_pem_private_key(data, password=None), algorithm)
     if data.startswith((b"ssh-", b"ecdsa-")):
         return _as_key(load_ssh_public_key(data), algorithm)
@@ -81,21 +99,52 @@ def _read_pem(data: bytes, algorithm: str | None) -> Key:
 def _read_secret(data: bytes, algorithm: str) -> Key:
     if algorithm in ALGORITHMS and algorithm not in HMAC_ALGORITHMS:
         raise BadKey(f"it is no {algorithm} key")
+    if data.strip().endswith(FILE_ENDINGS):
+        raise BadKey('it is the name of a file: such a source is a "file"')
     # It refuses what is a public key in any spelling (RFC 8725 section 2.1).
-    secret = ALGORITHMS["HS256"].prepare_key(data)
-    return make_key(secret, secret, algorithm=algorithm)
+    for spelling in _spellings(data):
+        ALGORITHMS["HS256"].prepare_key(spelling)
+    return make_key(data, data, algorithm=algorithm)
+
+
+def _spellings(data: bytes) -> Iterator[bytes]:
+    """Yield a secret, and what else its text may be meant for."""
+    yield data
+    # In UTF-16 or escaped, with a byte order mark, blanks or quotation marks around it.
+    text = data.translate(None, b"\0\\").strip(b"\xef\xbb\xbf\xfe\xff\"' \t\r\n")
+    yield text
+    # A PEM in base64 or hex, or its lines without the first and the last.
+    line = b"".join(text.split())
+    with suppress(ValueError):
+        yield urlsafe_b64decode(line.replace(b"+", b"-").replace(b"/", b"_") + b"==") or data
+    with suppress(ValueError):
+        yield unhexlify(line) or data
 
 
 def _read_jwks(data: bytes, algorithm: str | None) -> Iterator[Key]:
     value = json.loads(data)
-    for jwk in value.get("keys", [value]):
-        if jwk.get("use", "sig") == "sig":
+    if "keys" not in value:
+        yield _read_jwk(value, algorithm)
+        return
+    for jwk in value["keys"]:
+        # RFC 7517 section 5: a public key of an unknown kind keeps no other from its work.
+        is_known = jwk["kty"] in JWK_READERS and jwk.get("crv") in JWK_CURVES
+        is_known = is_known and jwk.get("alg") in {None, *ALGORITHMS}
+        if _is_for_signatures(jwk) and (is_known or "d" in jwk):
             yield _read_jwk(jwk, algorithm)
 
 
+def _is_for_signatures(jwk: dict[str, Any]) -> bool:
+    return bool(jwk.get("use", "sig") == "sig")
+
+
 def _read_jwk(jwk: dict[str, Any], algorithm: str | None) -> Key:
+    if not _is_for_signatures(jwk):
+        raise BadKey("its `use` is another than signatures")
     key = _as_key(ALGORITHMS[JWK_READERS[jwk["kty"]]].from_jwk(jwk), algorithm or jwk.get("alg"))
-    return replace(key, kid=str(jwk["kid"])) if "kid" in jwk else key
+    if not isinstance(kid := jwk.get("kid", key.kid), str):
+        raise BadKey("its kid is no text")
+    return replace(key, kid=kid)
 
 
 def _as_key(key: Any, algorithm: str | None) -> Key:
