@@ -96,8 +96,8 @@ def _with_ends(keys: Sequence[Key], kept_for: float) -> Iterator[Key]:
         # Also where there is none: it may have had a successor that is gone.
         yield replace(key, ends_at=None if replaced_at is None else replaced_at + kept_for)
         # Among keys that sign, a public key replaces none. Where none signs here, they sign
-        # elsewhere, one after the other.
-        if key.can_sign or not signs_itself:
+        # elsewhere, one after the other. One without a time replaces none; what follows it, both.
+        if key.signs_from is not None and (key.can_sign or not signs_itself):
             replaced_at = key.signs_from
 
 
