@@ -66,6 +66,7 @@ def test_a_renamed_claim_of_ours_is_not_taken_either(alice, set_jwt):
         ({"a": object()}, "what JSON cannot say"),
         ({"a": math.nan}, "what JSON cannot say"),
         ({"a": math.inf}, "what JSON cannot say"),
+        ({"a": {1: "x", "1": "y"}}, "what JSON cannot say"),
         ({"a": "x" * 8_192}, "a token of"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -73,4 +74,25 @@ def test_a_renamed_claim_of_ours_is_not_taken_either(alice, set_jwt):
 def test_what_cannot_stand_in_a_token_is_an_error(alice, set_jwt, returned, complaint):
     set_jwt(EXTRA_CLAIMS=lambda session: returned)
     with pytest.raises(BadClaims, match=complaint):
+        sessions.start(alice)
+
+
+def test_a_function_that_changes_the_session_changes_no_claim_of_ours(alice, set_jwt):
+    set_jwt(EXTRA_CLAIMS=lambda session: session.amr.append("mfa") or {})
+    assert claims_of(sessions.start(alice).access)["amr"] == ["pwd"]
+
+
+class DisguisedName(str):
+    """Says that it is no name of ours."""
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, other):
+        return False
+
+
+def test_a_claim_is_taken_for_what_json_makes_of_its_name(alice, set_jwt):
+    set_jwt(EXTRA_CLAIMS=lambda session: {DisguisedName("sub"): "x"})
+    with pytest.raises(BadClaims, match="sub"):
         sessions.start(alice)

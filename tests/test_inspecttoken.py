@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 import jwt_sessions
@@ -145,3 +145,9 @@ def test_every_reason_of_the_code_is_explained():
     assert {"too_long", "crit", "session_revoked", "superseded", "expired"} <= reasons
     for reason in reasons | {RevokedReason.USER_DELETED, RevokedReason.PASSWORD_CHANGED}:
         assert explain(reason).endswith(".")
+
+
+def test_what_is_no_text_is_said_to_be_none(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff"), "utf-8"))
+    with pytest.raises(CommandError, match="no text"):
+        call_command("inspecttoken")

@@ -193,6 +193,16 @@ def test_p13_fallback_keys_keep_people_signed_in_when_the_algorithm_changes(alic
     sessions.verify(after.access)
 
 
+@proves("P13")
+def test_p13_processes_that_are_not_deployed_anew_yet_know_the_next_keys_as_fallbacks(
+    alice, set_jwt
+):
+    set_jwt(SIGNING_KEYS=[{"key": ES256}], FALLBACK_KEYS=[{"secret_key": True}])
+    of_a_new_process = sessions.start(alice)
+    set_jwt(SIGNING_KEYS=None, FALLBACK_KEYS=[{"key": ES256}])
+    sessions.verify(sessions.refresh(of_a_new_process.refresh).access)
+
+
 @proves("S5")
 def test_s5_fallback_keys_verify_no_access_token(alice, set_jwt):
     before = sessions.start(alice)

@@ -76,6 +76,13 @@ def test_a_key_with_a_time_takes_over_from_one_without():
     assert ring.find(old.kid).ends_at == 2_100
 
 
+@proves("K2")
+def test_k2_a_key_with_a_time_ends_all_without_one():
+    first, second, third = key(), key(), key(2_000)
+    ring = ring_of(first, second, third)
+    assert [each.ends_at for each in ring.keys] == [None, 2_100, 2_100]
+
+
 def test_a_public_key_replaces_none_that_signs():
     ours, theirs = key(1_000), key(2_000, public_pem(PRIVATE_KEYS["ES256"]))
     ring = ring_of(ours, theirs)

@@ -262,6 +262,18 @@ def test_a_list_says_what_there_is_to_know(directory, clock):
     assert source.startswith(str(directory))
 
 
+def test_a_list_goes_through_also_where_a_time_is_beyond_all_dates(directory):
+    run("create")
+    (directory / "99991231T235959Z.pem").write_text(new_pem())
+    assert states() == ["pending", "signing"]
+
+
+def test_a_directory_that_is_no_text_is_none(set_jwt):
+    set_jwt(SIGNING_KEYS=[{"directory": None}])
+    with pytest.raises(CommandError, match="SIGNING_KEYS names no directory"):
+        run("rotate")
+
+
 def test_two_hosts_that_rotate_at_once_make_one_key(directory):
     run("create")
     command = manage(

@@ -46,7 +46,7 @@ def issuers_are_named() -> Iterator[CheckMessage]:
             hint='Write {"https://issuer.example": [{"file": "issuer.jwks.json"}]}.',
             id="jwt_sessions.E003",
         )
-    elif conf.get("ISSUER") in issuers:
+    elif conf.get("ISSUER") in list(issuers):
         yield Error(
             "TRUSTED_ISSUERS names ISSUER itself.",
             hint="Keys of our own stand in SIGNING_KEYS; remove it.",

@@ -57,7 +57,7 @@ def extra_claims_can_be_called() -> Iterator[CheckMessage]:
 def _can_be_called(name: str) -> bool:
     try:
         function = conf.imported(name)
-    except ImportError:
+    except (ImportError, ValueError, TypeError):  # the last two for ".name" and "..name"
         return False
     return function is None or callable(function)
 

@@ -124,7 +124,7 @@ def issuer_is_set() -> Iterator[CheckMessage]:
 def claims_keep_their_meaning() -> Iterator[CheckMessage]:
     for name, repeated in NAMED_CLAIMS.items():
         claim = getattr(conf, name)
-        if claim != repeated and claim in RESERVED_CLAIMS:
+        if claim != repeated and claim in list(RESERVED_CLAIMS):
             yield Error(
                 f"{name} is {claim!r}, a claim that has another meaning.",
                 hint="Give it a name that no other claim has.",
@@ -133,7 +133,7 @@ def claims_keep_their_meaning() -> Iterator[CheckMessage]:
 
 
 def claims_have_names_of_their_own() -> Iterator[CheckMessage]:
-    named = [claim for name in NAMED_CLAIMS if (claim := getattr(conf, name)) is not None]
+    named = [claim for name in NAMED_CLAIMS if isinstance(claim := getattr(conf, name), str)]
     if len(named) != len(set(named)):
         yield Error(
             "Two of USER_ID_CLAIM, JTI_CLAIM and TOKEN_TYPE_CLAIM are the same claim.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -106,12 +107,18 @@ class SettingsReader:
 
 
 def until_settings_change(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Remember what `function` returns until Django announces that a setting was changed."""
+    """Remember what `function` returns until Django announces that a setting was changed.
+
+    A process that is forked off asks anew.
+    """
     remembered: Any = cache(function)
 
     def forget(**kwargs: Any) -> None:
         remembered.cache_clear()
 
     setting_changed.connect(forget, weak=False)
+    # What a thread holds that is not in the child, nobody there would ever let go.
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=forget)
     found: Callable[Arguments, Result] = remembered
     return found

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -32,7 +33,7 @@ TIME: Final = re.compile(r"\d{8}T\d{6}Z")
 TIME_FORMAT: Final = "%Y%m%dT%H%M%SZ"
 
 # A key file is no larger; what is, is something else.
-MAX_SIZE: Final = 65_536  # bytes
+MAX_SIZE: Final = 65_536  # characters
 
 # Nobody but the owner: the mode of a new directory, and of a file in it.
 DIRECTORY_MODE: Final = 0o700
@@ -85,12 +86,19 @@ def read_file(path: Path) -> Key:
 def read_text(path: Path) -> str:
     """Return what a file of keys says, without the blanks around it. Raises ``BadKey``."""
     try:
-        with path.open(encoding="utf-8") as file:
-            return file.read(MAX_SIZE).strip()
+        # A pipe would keep whoever reads it waiting.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise BadKey(f"{path} is no file")
+        # A byte order mark belongs to the file, not to the key.
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(MAX_SIZE + 1)
     except OSError as error:
         raise BadKey(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise BadKey(f"{path} is no text") from error
+    if len(text) > MAX_SIZE:
+        raise BadKey(f"{path} is too large for a file of keys")
+    return text.strip()
 
 
 def write_file(directory: Path, key: Key, text: str) -> Path:

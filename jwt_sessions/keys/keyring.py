@@ -93,10 +93,11 @@ def _with_ends(keys: Sequence[Key], kept_for: float) -> Iterator[Key]:
     signs_itself = any(key.can_sign for key in keys)
     replaced_at: float | None = None
     for key in keys:
-        yield key if replaced_at is None else replace(key, ends_at=replaced_at + kept_for)
+        # Also where there is none: it may have had a successor that is gone.
+        yield replace(key, ends_at=None if replaced_at is None else replaced_at + kept_for)
         # Among keys that sign, a public key replaces none. Where none signs here, they sign
-        # elsewhere, one after the other.
-        if key.can_sign or not signs_itself:
+        # elsewhere, one after the other. One without a time replaces none; what follows it, both.
+        if key.signs_from is not None and (key.can_sign or not signs_itself):
             replaced_at = key.signs_from
 
 

@@ -60,14 +60,14 @@ class KeyringLoader:
         return key
 
     def _read(self) -> None:
+        read_at = self._read_at
         # Who has keys goes on with them while another thread reads; who has none must wait.
         if not self._lock.acquire(blocking=self._ring is None):
             return
         try:
-            if self._is_older_than(self._interval):
-                begun_at = time.time()
+            # Who has waited takes what the other thread has read, however long that took.
+            if self._read_at == read_at and self._is_older_than(self._interval):
                 self._interval = self._try_to_read()
-                self._read_at = begun_at
         finally:
             self._lock.release()
 
@@ -77,13 +77,16 @@ class KeyringLoader:
 
     def _try_to_read(self) -> float:
         """Read the keys; return in how many seconds to do so again."""
+        begun_at = time.time()
         try:
             found = self._find_keys()
             self._replace(found)
         except BadKey as error:
             logger.exception("the keys cannot be read")
-            self._failure = error
+            # What takes long to fail is left alone for as long as what fails at once.
+            self._failure, self._read_at = error, time.time()
         else:
+            self._read_at = begun_at
             for complaint in found.complaints:
                 logger.error("a key file is passed over: %s", complaint)
         return conf.KEY_RELOAD_INTERVAL.total_seconds() if self._ring else FAILURE_INTERVAL
@@ -177,12 +180,12 @@ def _one_key(algorithm: str, signing_key: Any, verifying_key: Any) -> Key:
         if not isinstance(key, str | bytes | None):
             raise BadKey(f"{name} is neither text nor bytes")
     found = read_sources([{"key": signing_key, "algorithm": algorithm}], setting="SIGNING_KEY")
-    key, *others = found.keys
-    if others or not key.can_sign:
+    if len(found.keys) != 1 or not found.keys[0].can_sign:
         raise BadKey("SIGNING_KEY is not one key that can sign")
+    (key,) = found.keys
     if verifying_key and not key.is_symmetric:
-        (public,) = parse_keys(verifying_key, algorithm)
-        if public.can_sign or public.kid != key.kid:
+        public = parse_keys(verifying_key, algorithm)
+        if [(each.kid, each.can_sign) for each in public] != [(key.kid, False)]:
             raise BadKey("VERIFYING_KEY is not the public key that belongs to SIGNING_KEY")
     return key
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -27,6 +28,15 @@ if TYPE_CHECKING:
 # What may stand beside the one word that says where a key is.
 OPTIONS: Final = {"algorithm", "kid", "signs_from"}
 
+# How variables, paths, Python's objects, algorithms and times are written. A text that looks unlike
+# them all may be a key, put where its name should stand, and no message quotes it.
+A_NAME: Final = re.compile(
+    r"[^\n{]{,31}|[/~][^\n{]*|[^\n{]*\.[^\n{]*|[A-Z0-9_]+|[a-z0-9_/-]+[_/-][a-z0-9_/-]*"
+)
+
+# Every token carries the id of its key.
+LONGEST_KID: Final = 255  # characters
+
 
 def read_sources(sources: Sequence[Any], *, setting: str) -> Found:
     """Return the keys that a setting names.
@@ -40,6 +50,9 @@ def read_sources(sources: Sequence[Any], *, setting: str) -> Found:
             found.keys += _read_source(source, found)
         except BadKey as error:
             raise BadKey(f"{setting}[{number}]: {error}") from error
+        # A value of a kind that nobody thought of, or a mistake in what the project wrote.
+        except Exception as error:
+            raise BadKey(f"{setting}[{number}] failed: {type(error).__name__}") from error
     return found
 
 
@@ -48,15 +61,22 @@ def _read_source(source: Any, found: Found) -> Iterator[Key]:
         raise BadKey("it is no dict")
     kinds = [word for word in source if word not in OPTIONS]
     if len(kinds) != 1 or kinds[0] not in READERS:
-        raise BadKey(f"it must have exactly one of {', '.join(READERS)}, and has {sorted(kinds)}")
+        named = sorted(str(word) for word in kinds if A_NAME.fullmatch(str(word)))
+        raise BadKey(f"it must have exactly one of {', '.join(READERS)}, and has {named}")
     (kind,) = kinds
+    for word in source.keys() - {"key", "kid"}:
+        if isinstance(source[word], str) and not A_NAME.fullmatch(source[word]):
+            raise BadKey(f'{word} is no name; a key itself is a "key"')
     signs_from = _read_begin(source.get("signs_from"))
     for word in ("kid", "algorithm"):
         if not isinstance(text := source.get(word, word), str) or not text:
             raise BadKey(f"{word} is no text")
     for key in READERS[kind](found, source[kind], source):
+        kid = source.get("kid", key.kid)
+        if not 0 < len(kid) <= LONGEST_KID:
+            raise BadKey(f"a kid has {len(kid)} characters, not 1 to {LONGEST_KID}")
         changes = {
-            "kid": source.get("kid", key.kid),
+            "kid": kid,
             "signs_from": key.signs_from if signs_from is None else signs_from,
             "origin": key.origin or _origin(kind, source[kind]),
         }
@@ -65,7 +85,14 @@ def _read_source(source: Any, found: Found) -> Iterator[Key]:
 
 def _origin(kind: str, value: Any) -> str:
     written_here = {"key": "settings", "secret_key": "SECRET_KEY"}
-    return written_here.get(kind) or f"{kind} {value}"
+    return written_here.get(kind) or f"{kind} {_name_of(value)}"
+
+
+def _name_of(value: Any) -> str:
+    """Return how to call what a source names; an object may show more of itself than it should."""
+    if isinstance(value, str | Path):
+        return str(value)
+    return str(getattr(value, "__qualname__", type(value).__qualname__))
 
 
 def _read_begin(value: Any) -> float | None:
@@ -111,12 +138,15 @@ def _from_callable(found: Found, value: Any, options: Mapping[str, Any]) -> Iter
     function = _import(value)
     try:
         sources = function()
+        if isinstance(sources, Iterable) and not isinstance(sources, Mapping | str | bytes):
+            # One by one they may take their time, and fail, as the function itself.
+            sources = list(sources)
     except Exception as error:
-        raise BadKey(f"{value} failed: {type(error).__name__}") from error
+        raise BadKey(f"{_name_of(value)} failed: {type(error).__name__}") from error
     if isinstance(sources, Mapping | str | bytes):
         sources = [sources]
     if not isinstance(sources, Iterable):
-        raise BadKey(f"{value} returned no keys")
+        raise BadKey(f"{_name_of(value)} returned no keys")
     for source in sources:
         written = {"key": source} if isinstance(source, str | bytes) else source
         yield from _read_source(written, found)
@@ -141,7 +171,7 @@ def _signer(value: Any) -> Signer:
     try:
         made: Signer = signer() if callable(signer) else signer
     except Exception as error:
-        raise BadKey(f"{value} failed: {type(error).__name__}") from error
+        raise BadKey(f"{_name_of(value)} failed: {type(error).__name__}") from error
     return made
 
 
@@ -153,8 +183,8 @@ def _from_secret_key(found: Found, value: Any, options: Mapping[str, Any]) -> It
 def _import(value: Any) -> Any:
     try:
         return import_string(value) if isinstance(value, str) else value
-    except ImportError as error:
-        raise BadKey(f"{value} cannot be imported") from error
+    except Exception as error:
+        raise BadKey(f"{value} cannot be imported: {type(error).__name__}") from error
 
 
 READERS: Final[dict[str, Reader]] = {

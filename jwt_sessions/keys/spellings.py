@@ -1,6 +1,7 @@
-"""What no secret may be: half of a key pair, whose public half everybody knows.
+"""What no secret may be: half of a key pair, or the name of a file.
 
-Who takes one for an HMAC secret lets anybody sign (RFC 8725 section 2.1).
+Everybody knows the public half; who takes it for an HMAC secret lets anybody sign (RFC 8725 section
+2.1). And names of files can be guessed.
 """
 
 from __future__ import annotations
@@ -21,11 +22,16 @@ if TYPE_CHECKING:
 MARKS: Final = re.compile(
     rb'-----BEGIN |"kty\\*"|ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-', re.IGNORECASE
 )
+FILE_ENDINGS: Final = (b".pem", b".key", b".jwk", b".json", b".secret", b".txt")
 URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 
 
-def refuse_half_of_a_pair(secret: bytes) -> None:
-    """Raise ``BadKey`` or PyJWT's ``InvalidKeyError`` where `secret` spells a key of a key pair."""
+def refuse_what_is_no_secret(secret: bytes) -> None:
+    """Raise ``BadKey``, or PyJWT's ``InvalidKeyError``, where `secret` means something else."""
+    if secret.isspace():
+        raise BadKey("it is nothing but blanks")
+    if secret.strip().endswith(FILE_ENDINGS):
+        raise BadKey('it is the name of a file: such a source is a "file"')
     for spelling in filter(None, _spellings(secret)):
         if MARKS.search(spelling):
             raise BadKey("it is half of a key pair and no secret")

@@ -22,7 +22,10 @@ def moment(seconds: float | None) -> str:
     """Return seconds since 1970 as a date and time in UTC."""
     if seconds is None:
         return "-"
-    return f"{datetime.fromtimestamp(seconds, tz=UTC):%Y-%m-%d %H:%M:%SZ}"
+    try:
+        return f"{datetime.fromtimestamp(seconds, tz=UTC):%Y-%m-%d %H:%M:%SZ}"
+    except (ValueError, OverflowError):
+        return "beyond all dates"
 
 
 def span(seconds: float) -> str:

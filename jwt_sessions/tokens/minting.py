@@ -39,7 +39,7 @@ def mint_access_token(session: Session, *, now: datetime) -> str:
         "jti": uuid4().hex,
         "sid": str(session.pk),
         "auth_time": int(session.auth_time.timestamp()),
-        "amr": session.amr,
+        "amr": [*session.amr],
         "acr": claims.acr_of(session.amr),
         conf.USER_ID_CLAIM: user_id,
     }
@@ -91,9 +91,14 @@ def _extra_claims(session: Session, payload: Mapping[str, Any]) -> Mapping[str, 
     """Return what EXTRA_CLAIMS adds, if it takes no other claim's place or meaning."""
     if (function := conf.EXTRA_CLAIMS) is None:
         return {}
-    extra: Any = function(session)
-    if not isinstance(extra, Mapping) or not all(isinstance(name, str) for name in extra):
+    returned: Any = function(session)
+    if not isinstance(returned, Mapping) or not all(isinstance(name, str) for name in returned):
         raise BadClaims("EXTRA_CLAIMS did not return a dict of names and values")
+    try:
+        # As whoever verifies the token reads it, which may be less or more than it looks here.
+        extra = claims.decode_object(claims.encode_object(dict(returned)))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadClaims("EXTRA_CLAIMS returned what JSON cannot say") from error
     refused = payload.keys() | claims.RESERVED_CLAIMS | claims.CLAIMS_OF_OTHER_TOKENS
     if taken := sorted(extra.keys() & refused):
         raise BadClaims(f"EXTRA_CLAIMS returned {', '.join(taken)}, which mean something else")
@@ -102,11 +107,7 @@ def _extra_claims(session: Session, payload: Mapping[str, Any]) -> Mapping[str, 
 
 def _sign(typ: str, payload: dict[str, Any]) -> str:
     key = get_keyring().signing_key(time.time())
-    try:
-        segment = claims.encode_object(payload)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise BadClaims("EXTRA_CLAIMS returned what JSON cannot say") from error
-    message = f"{header_of(key, typ)}.{segment}"
+    message = f"{header_of(key, typ)}.{claims.encode_object(payload)}"
     token = f"{message}.{claims.encode_segment(key.sign(message.encode()))}"
     if len(token) > MAX_LENGTH:
         raise BadClaims(

@@ -8,8 +8,8 @@ import time
 from base64 import urlsafe_b64decode
 from typing import TYPE_CHECKING, Any, Final
 
-from django.core.management.base import BaseCommand
-from django.db import DatabaseError
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, InterfaceError
 
 from jwt_sessions import sessions
 from jwt_sessions.claims import TYP_ACCESS, TYP_MFA, TYP_REFRESH, parse_uuid
@@ -44,7 +44,10 @@ class Command(BaseCommand):
         parser.add_argument("token", nargs="?", default="-", help="the token; - is standard input")
 
     def handle(self, *args: Any, token: str, **options: Any) -> None:
-        text = (sys.stdin.read() if token == "-" else token).strip()
+        try:
+            text = (sys.stdin.read() if token == "-" else token).strip()
+        except UnicodeDecodeError as error:
+            raise CommandError("What comes in is no text.") from error
         header, payload = _peek(text)
         for title, lines in (
             ("Header", _claims(header)),
@@ -60,7 +63,7 @@ class Command(BaseCommand):
         except InvalidToken as error:
             self.stdout.write(f"Not good: {error.reason}. {explain(error.reason)}")
             sys.exit(1)
-        except (BadKey, DatabaseError) as error:
+        except (BadKey, DatabaseError, InterfaceError) as error:
             self.stdout.write(f"It cannot be judged: {error}")
             sys.exit(1)
         self.stdout.write(f"Good: {KINDS[_typ(header)]}.")
@@ -129,7 +132,7 @@ def _session(payload: dict[str, Any]) -> Iterator[tuple[str, str]]:
     uuid = parse_uuid(sid) if isinstance(sid, str) else None
     try:
         session = uuid and Session.objects.filter(pk=uuid).first()
-    except DatabaseError as error:
+    except (DatabaseError, InterfaceError) as error:
         yield "-", f"cannot be read: {error}"
         return
     if not session:

@@ -89,7 +89,7 @@ class Command(BaseCommand):
             if options["dry_run"]:
                 self.stdout.write(f"Would make {path} and a key in it.")
                 return
-            path.mkdir(mode=DIRECTORY_MODE, parents=True)
+            path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
         with self._alone(path, options):
             self._create(self._read(path), options)
         if not self._configured():
@@ -142,7 +142,8 @@ class Command(BaseCommand):
     @staticmethod
     def _configured() -> list[Path]:
         sources = (source for source in conf.SIGNING_KEYS or () if isinstance(source, Mapping))
-        return [Path(source["directory"]) for source in sources if "directory" in source]
+        paths = [source["directory"] for source in sources if "directory" in source]
+        return [Path(path) for path in paths if isinstance(path, str | Path)]
 
     @staticmethod
     def _alone(path: Path, options: Mapping[str, Any]) -> AbstractContextManager[None]:
