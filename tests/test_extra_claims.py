@@ -9,9 +9,19 @@ import pytest
 from jwt_sessions import sessions
 from jwt_sessions.claims import CLAIMS_OF_OTHER_TOKENS, RESERVED_CLAIMS
 from jwt_sessions.exceptions import BadClaims
+from jwt_sessions.tokens import minting, reading
 from tests.people import claims_of
 
 EXTRA = {}
+
+# What other readers of a JWT go by, spelled out here once more.
+NAMES = {
+    *("iss", "aud", "sub", "exp", "nbf", "iat", "jti"),
+    *("sid", "auth_time", "amr", "acr", "cnf", "generation", "user_id", "token_type"),
+    *("nonce", "azp", "at_hash", "c_hash", "s_hash", "sub_jwk", "act", "may_act"),
+    *("events", "toe", "sub_id", "status", "status_list", "htm", "htu", "ath"),
+    *("_claim_names", "_claim_sources", "_sd", "_sd_alg", "vct"),
+}
 
 
 def claims_of_the_project(session):
@@ -36,9 +46,7 @@ def test_a_refresh_token_has_none_of_them(alice, set_jwt):
     assert "branch" not in claims_of(sessions.start(alice, data={"branch": 12}).refresh)
 
 
-@pytest.mark.parametrize(
-    "name", sorted({*RESERVED_CLAIMS, *CLAIMS_OF_OTHER_TOKENS, "user_id", "token_type"})
-)
+@pytest.mark.parametrize("name", sorted(NAMES | RESERVED_CLAIMS | CLAIMS_OF_OTHER_TOKENS))
 def test_no_claim_is_taken_that_means_something_else(alice, set_jwt, name):
     set_jwt(EXTRA_CLAIMS=lambda session: {name: "x"})
     with pytest.raises(BadClaims, match=name):
@@ -95,4 +103,15 @@ class DisguisedName(str):
 def test_a_claim_is_taken_for_what_json_makes_of_its_name(alice, set_jwt):
     set_jwt(EXTRA_CLAIMS=lambda session: {DisguisedName("sub"): "x"})
     with pytest.raises(BadClaims, match="sub"):
+        sessions.start(alice)
+
+
+def test_a_token_may_be_as_long_as_one_that_is_read(alice, set_jwt, monkeypatch):
+    set_jwt(EXTRA_CLAIMS=lambda session: {"a": "x" * 1_000})
+    longest = len(sessions.start(alice).access)
+    for module in (minting, reading):
+        monkeypatch.setattr(module, "MAX_LENGTH", longest)
+    sessions.verify(sessions.start(alice).access)
+    monkeypatch.setattr(minting, "MAX_LENGTH", longest - 1)
+    with pytest.raises(BadClaims, match=f"no longer ones than {longest - 1}"):
         sessions.start(alice)

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 import jwt_sessions
 from jwt_sessions import sessions
+from jwt_sessions.management.words import span
 from jwt_sessions.models import RevokedReason
 from jwt_sessions.tokens import mint_mfa_token
 from jwt_sessions.tokens.reasons import explain
@@ -40,7 +41,9 @@ def inspect(token):
 
 def test_a_good_access_token_is_shown_with_its_key_and_its_session(pair, alice):
     code, said = inspect(pair.access)
-    assert (code, said.splitlines()[-1]) == (0, "Good: an access token.")
+    titles = [line for line in said.splitlines() if not line.startswith(" ")]
+    assert titles == ["Header", "Payload", "Key", "Session", "Good: an access token."]
+    assert code == 0
     assert "2026-11-23 12:05:00Z, in 5 minutes" in said
     assert '"at+jwt"' in said
     assert alice.get_username() in said
@@ -92,6 +95,28 @@ def test_a_bad_token_is_shown_as_far_as_it_can_be_and_explained(pair, bend, expe
     code, said = inspect(bend(pair.access))
     assert code == 1
     assert expected in said
+
+
+def test_what_can_be_read_is_told_from_what_cannot(pair):
+    assert inspect("not a token")[1].count("cannot be read") == 2
+    assert "cannot be read" not in inspect(pair.access)[1]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0.9, "0 seconds"),
+        (1, "1 second"),
+        (59.9, "59 seconds"),
+        (60, "1 minute"),
+        (3_600, "1 hour"),
+        (86_399, "23 hours"),
+        (86_400, "1 day"),
+        (172_800, "2 days"),
+    ],
+)
+def test_a_span_is_said_in_its_largest_unit(seconds, expected):
+    assert span(seconds) == expected
 
 
 def test_it_needs_no_key_to_show_a_token(pair, set_jwt):

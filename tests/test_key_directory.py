@@ -166,11 +166,24 @@ def test_what_is_written_is_read_again(tmp_path, algorithm):
     assert (key.kid, key.algorithm, key.signs_from) == (made.kid, algorithm, NOW)
 
 
+def test_of_several_keys_that_wait_the_first_to_sign_is_the_next(tmp_path):
+    waiting = KeyDirectory(tmp_path, now=NOW)
+    for later in (3, 1, 2):
+        waiting.create("ES256", signs_from=NOW + later)
+    assert KeyDirectory(tmp_path, now=NOW).pending_key.signs_from == NOW + 1
+
+
 def test_a_key_that_cannot_stand_beside_the_others_is_not_written(tmp_path):
     (tmp_path / "1.pem").write_text(new_pem())
     with pytest.raises(BadKey, match="mixed"):
         KeyDirectory(tmp_path, now=NOW).create("HS256", signs_from=NOW)
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_for_what_is_no_algorithm_no_key_is_made(tmp_path):
+    with pytest.raises(BadKey, match="there is no algorithm 'none'"):
+        KeyDirectory(tmp_path, now=NOW).create("none", signs_from=NOW)
+    assert not list(tmp_path.iterdir())
 
 
 def test_keys_are_parsed_once_however_often_the_directory_is_read(directory, monkeypatch, clock):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from jwt_sessions import sessions
@@ -80,6 +82,23 @@ def test_keys_that_can_no_longer_be_read_go_on_serving(clock, caplog, elsewhere)
     clock.shift(10)
     assert signing_key() is before
     assert "the keys cannot be read" in caplog.text
+
+
+def test_while_one_thread_reads_the_keys_the_others_go_on_with_those_of_before(clock, set_jwt):
+    reads, others = [], []
+
+    def read_slowly():
+        reads.append(1)
+        if len(reads) == 2:
+            with ThreadPoolExecutor(1) as another:
+                others.append(another.submit(get_keyring).result(timeout=10))
+        return ES256 if len(reads) == 1 else new_pem()
+
+    set_jwt(SIGNING_KEYS=[{"callable": read_slowly}])
+    before = get_keyring()
+    clock.shift(10)
+    assert get_keyring() is not before
+    assert (others, len(reads)) == ([before], 2)
 
 
 @proves("P8")

@@ -52,14 +52,21 @@ def test_every_algorithm_signs_and_verifies(alice, set_keys, algorithm):
     sessions.verify(pair.refresh)
 
 
-@pytest.mark.parametrize("algorithm", PRIVATE_KEYS)
-def test_a_pem_says_itself_which_algorithm_is_usual(set_keys, algorithm):
-    set_keys({"key": private_pem(PRIVATE_KEYS[algorithm])})
-    assert signing_key().algorithm == algorithm
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_key_says_itself_which_algorithm_is_usual(set_keys, algorithm):
+    usual = {"HS": "HS256", "RS": "RS256", "PS": "RS256", "Ed": "EdDSA"}
+    set_keys({"key": generate(algorithm)})
+    assert signing_key().algorithm == usual.get(algorithm[:2], algorithm)
 
 
 def test_a_source_may_name_another_algorithm_that_fits(set_keys):
     set_keys({"key": private_pem(PRIVATE_KEYS["RS256"]), "algorithm": "PS512"})
+    assert signing_key().algorithm == "PS512"
+
+
+def test_a_source_says_which_algorithm_a_jwk_is_for_that_does_not(set_keys):
+    jwk = ALGORITHMS["RS256"].to_jwk(PRIVATE_KEYS["RS256"])
+    set_keys({"key": jwk, "algorithm": "PS512"})
     assert signing_key().algorithm == "PS512"
 
 
@@ -79,7 +86,7 @@ def test_a_key_comes_from_the_environment(monkeypatch, set_keys, spell):
 
 def test_a_secret_from_the_environment_is_taken_as_it_is(monkeypatch, set_keys):
     secret = r"thirty-two bytes and \n that means itself"
-    monkeypatch.setenv("JWT_KEY", secret)
+    monkeypatch.setenv("JWT_KEY", f" {secret}\n")  # but for the blanks around it
     set_keys({"env": "JWT_KEY"})
     from_environment = signing_key().kid
     set_keys({"key": secret})
@@ -191,6 +198,7 @@ def test_p13_fallback_keys_keep_people_signed_in_when_the_algorithm_changes(alic
     after = sessions.refresh(before.refresh)
     assert header_of(after.access)["alg"] == header_of(after.refresh)["alg"] == "ES256"
     sessions.verify(after.access)
+    sessions.verify(after.refresh)
 
 
 @proves("P13")

@@ -11,13 +11,14 @@ import os
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from jwt_sessions import sessions
 from jwt_sessions.exceptions import BadKey, InvalidToken
 from jwt_sessions.keys import get_keyring
 from jwt_sessions.keys.material import parse_keys
 from tests.forging import signing_key
-from tests.keypairs import PRIVATE_KEYS, private_pem, public_pem
+from tests.keypairs import PRIVATE_KEYS, oct_jwk, private_pem, public_bytes, public_pem
 
 proves = pytest.mark.proves
 
@@ -112,6 +113,14 @@ def test_s5_a_public_key_never_works_as_a_secret(alice, set_jwt, algorithm):
         ({"SIGNING_KEY": SECRET, "ALGORITHM": "RS256"}, "no RS256 key"),
         ({"SIGNING_KEY": public_pem(PRIVATE_KEYS["RS256"])}, "no HS256 key"),
         (
+            {"SIGNING_KEY": public_pem(PRIVATE_KEYS["RS256"]), "ALGORITHM": "RS256"},
+            "not one key that can sign",
+        ),
+        (
+            {"SIGNING_KEY": json.dumps({"keys": 2 * [json.loads(oct_jwk(b"x" * 32))]})},
+            "not one key that can sign",
+        ),
+        (
             {"SIGNING_KEY": private_pem(PRIVATE_KEYS["ES256"]), "ALGORITHM": "EdDSA"},
             "no EdDSA key",
         ),
@@ -147,6 +156,14 @@ def test_a_key_that_cannot_serve_is_refused_without_being_quoted(set_jwt, values
 def test_any_secret_serves_that_is_long_enough_and_half_of_no_key_pair(secret):
     (key,) = parse_keys(secret, "HS512")
     assert key.is_symmetric
+
+
+@pytest.mark.parametrize("algorithm", PRIVATE_KEYS)
+def test_a_public_key_may_be_written_as_openssh_does(algorithm):
+    private = PRIVATE_KEYS[algorithm]
+    (key,) = parse_keys(public_bytes(private, Encoding.OpenSSH, PublicFormat.OpenSSH))
+    assert (key.algorithm, key.can_sign) == (algorithm, False)
+    assert key.kid == parse_keys(public_pem(private))[0].kid
 
 
 @proves("P8")

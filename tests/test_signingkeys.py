@@ -76,8 +76,9 @@ def test_k5_the_directory_is_its_owners(directory):
 
 
 def test_whoever_has_not_set_it_up_is_told_what_to_set(tmp_path):
-    said = run("create", "--directory", str(tmp_path / "keys"), "--algorithm", "EdDSA")
-    assert f'SIGNING_KEYS to [{{"directory": "{tmp_path / "keys"}"}}]' in said
+    path = tmp_path / "ours" / "keys"
+    said = run("create", "--directory", str(path), "--algorithm", "EdDSA")
+    assert f'SIGNING_KEYS to [{{"directory": "{path}"}}]' in said
 
 
 @proves("K2")
@@ -272,6 +273,13 @@ def test_a_directory_that_is_no_text_is_none(set_jwt):
     set_jwt(SIGNING_KEYS=[{"directory": None}])
     with pytest.raises(CommandError, match="SIGNING_KEYS names no directory"):
         run("rotate")
+
+
+def test_a_key_that_does_not_sign_yet_has_no_age(directory):
+    run("create")
+    run("rotate")
+    pending, signing = (re.split(r"  +", row) for row in run("list").splitlines()[1:])
+    assert (pending[2:4], signing[2:4]) == (["pending", "-"], ["signing", "0 seconds"])
 
 
 def test_two_hosts_that_rotate_at_once_make_one_key(directory):

@@ -103,6 +103,12 @@ def test_c7_times_are_numbers_in_a_sane_range(pair, name, value):
 
 
 @proves("C7")
+@pytest.mark.parametrize(("exp", "expected"), [(0, "expired"), (253_402_300_799, "lives_too_long")])
+def test_c7_the_first_and_the_last_second_are_times(pair, exp, expected):
+    assert reason(forge(pair.access, claims={"exp": exp})) == expected
+
+
+@proves("C7")
 @pytest.mark.parametrize("number", [b"NaN", b"-Infinity", b"1e400", b"1" * 5_000])
 def test_c7_numbers_beyond_json_and_reason_are_refused(pair, number):
     payload = json.dumps({**claims_of(pair.access), "exp": 0}).encode()
@@ -212,6 +218,11 @@ def test_a_generation_is_a_whole_number(pair, generation):
     assert reason(token, parse_refresh_token) == "bad_generation"
 
 
+def test_a_generation_may_be_as_large_as_its_column(pair):
+    token = forge(pair.refresh, claims={"generation": 2**31 - 1})
+    assert parse_refresh_token(token).generation == 2**31 - 1
+
+
 @proves("S10", "S11")
 @pytest.mark.parametrize(
     "payload",
@@ -264,6 +275,8 @@ def test_simplejwts_claims_may_be_renamed_or_left_out(alice, set_jwt):
     assert claims["uid"] == claims["sub"]
     assert claims["token_id"] == claims["jti"]
     assert "token_type" not in claims
+    set_jwt(JTI_CLAIM=None)
+    assert claims_of(sessions.start(alice).access).keys() == claims.keys() - {"token_id"}
 
 
 def test_a_user_may_be_named_by_another_field(alice, set_jwt):
