@@ -209,6 +209,8 @@ def test_a_key_that_is_needed_is_not_retired(directory):
     ("arguments", "complaint"),
     [
         (["retire", "abc"], "at least 4 characters"),
+        (["rotate", "--directory", ""], "no such path"),
+        (["rotate", "--directory", "\0"], "no such path"),
         (["retire", "abcd"], "0 keys have an id"),
         (["rotate", "--if-older-than", "soon"], "no duration"),
         (["rotate", "--algorithm", "none"], "invalid choice"),

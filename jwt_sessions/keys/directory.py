@@ -42,10 +42,18 @@ FILE_MODE: Final = 0o600
 
 @dataclass
 class Found:
-    """The keys that were found, and the complaints about files that are none."""
+    """The keys that were found, and the complaints about files that are none.
+
+    `unreadable` are files that are there and could not be read, which says nothing of their keys.
+    """
 
     keys: list[Key] = field(default_factory=list)
     complaints: list[BadKey] = field(default_factory=list)
+    unreadable: set[str] = field(default_factory=set)
+
+
+class Unreadable(BadKey):
+    """A file is there, and cannot be read."""
 
 
 def read_directory(directory: Path) -> Found:
@@ -59,7 +67,11 @@ def read_directory(directory: Path) -> Found:
         try:
             found.keys.append(read_file(path))
         except BadKey as error:
+            if not os.path.lexists(path):
+                continue  # deleted since it was listed
             found.complaints.append(BadKey(f"{path}: {error}"))
+            if isinstance(error, Unreadable):
+                found.unreadable.add(str(path))
     return found
 
 
@@ -92,8 +104,10 @@ def read_text(path: Path) -> str:
         # A byte order mark belongs to the file, not to the key.
         with path.open(encoding="utf-8-sig") as file:
             text = file.read(MAX_SIZE + 1)
+    except FileNotFoundError as error:
+        raise BadKey(f"{path} leads to nothing") from error
     except OSError as error:
-        raise BadKey(f"{path} cannot be read: {error.strerror}") from error
+        raise Unreadable(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise BadKey(f"{path} is no text") from error
     if len(text) > MAX_SIZE:

@@ -93,15 +93,17 @@ class KeyringLoader:
 
     def _replace(self, found: Found) -> None:
         kept_for = longest_token_life()
+        before = self._ring.keys if self._ring else ()
+        found.keys += [key for key in before if key.origin in found.unreadable]
         try:
             ring = Keyring(found.keys, kept_for=kept_for)
         except BadKey:
             # They cannot stand together: those of before go on, but for the ones that are gone.
             kids = {key.kid for key in found.keys}
-            still = [key for key in self._ring.keys if key.kid in kids] if self._ring else []
+            still = [key for key in before if key.kid in kids]
             self._ring = Keyring(still, kept_for=kept_for) if still else None
             raise
-        if self._ring is None or ring.keys != self._ring.keys:
+        if ring.keys != before:
             self._ring = ring
 
 

@@ -131,6 +131,7 @@ def _from_file(found: Found, value: Any, options: Mapping[str, Any]) -> Iterator
 def _from_directory(found: Found, value: Any, options: Mapping[str, Any]) -> Iterator[Key]:
     listed = read_directory(Path(value))
     found.complaints += listed.complaints
+    found.unreadable |= listed.unreadable
     yield from listed.keys
 
 

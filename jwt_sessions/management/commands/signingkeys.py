@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from argparse import ArgumentTypeError
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -47,7 +48,7 @@ class Command(BaseCommand):
         retire = actions.add_parser("retire", help="delete keys whose last token has expired")
         for action in (create, show, rotate, retire):
             action.add_argument(
-                "--directory", type=Path, help="where the keys are; else as SIGNING_KEYS says"
+                "--directory", type=folder, help="where the keys are; else as SIGNING_KEYS says"
             )
         for action in (create, rotate, retire):
             action.add_argument(
@@ -170,6 +171,13 @@ class Command(BaseCommand):
             self.stdout.write(f"{'Would retire' if options['dry_run'] else 'Retired'} {key.kid}.")
         if not options["dry_run"]:
             directory.delete(due)
+
+
+def folder(text: str) -> Path:
+    """Read a path; an unset variable of a shell is none."""
+    if not text or "\0" in text:
+        raise ArgumentTypeError("there is no such path")
+    return Path(text)
 
 
 def why_not(directory: KeyDirectory, options: Mapping[str, Any]) -> str | None:
