@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from jwt_sessions.exceptions import BadKey, CannotSign
-from jwt_sessions.keys import Keyring, KeyState
+from jwt_sessions.keys import Keyring, KeyState, keyring
 from jwt_sessions.keys.keyring import DuplicateKeys, MixedKeys
 from jwt_sessions.keys.material import derive_key, parse_keys
 from tests.keypairs import PRIVATE_KEYS, new_pem, private_pem, public_pem
@@ -134,6 +134,14 @@ def test_nothing_that_a_public_key_refers_to_is_private(algorithm):
     public = key(pem=public_pem(PRIVATE_KEYS[algorithm]))
     kept = [cell.cell_contents for cell in public._verify.__closure__]
     assert not any(hasattr(each, "private_bytes") for each in kept)
+
+
+def test_the_header_of_a_key_is_spelled_once(monkeypatch):
+    ring = ring_of(key())
+    segment = keyring.header_of(ring.keys[0], "at+jwt")
+    ring.find_by_header(segment, "at+jwt")
+    monkeypatch.delattr(keyring, "header_of")
+    assert ring.find_by_header(segment, "at+jwt") is ring.keys[0]
 
 
 @proves("K1")

@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from jwt_sessions import sessions
+from jwt_sessions.claims import decode_segment, encode_segment
 from jwt_sessions.tokens import parse_access_token, parse_refresh_token
 from tests.forging import forge, reason
 from tests.people import claims_of
@@ -46,6 +47,13 @@ def test_a_token_forged_with_the_right_key_and_unbent_is_accepted(pair):
 )
 def test_only_the_compact_form_with_a_right_signature_is_read(pair, bend, expected):
     assert reason(bend(pair.access)) == expected
+
+
+@pytest.mark.parametrize("begin", [b"", b"a", b"aa"])
+def test_whatever_byte_a_segment_ends_with_is_read_again(begin):
+    for last in range(256):
+        data = begin + bytes([last])
+        assert decode_segment(encode_segment(data)) == data
 
 
 @proves("S3", "S4", "S7", "S8", "C1", "C2")
