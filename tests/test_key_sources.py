@@ -148,6 +148,7 @@ def test_k2_a_source_says_from_when_on_its_key_signs(set_keys, clock, signs_from
         ({"env": "A", "file": "b"}, "exactly one of"),
         ({"vault": "A"}, "exactly one of"),
         ({"key": 7}, "text or bytes"),
+        ({"secret_key": "a secret key"}, "write True"),
         ({"key": ES256, "kid": 7}, "kid is no text"),
         ({"key": ES256, "kid": ""}, "kid is no text"),
         ({"key": PS256_JWK, "algorithm": "RS256"}, "says itself that it is no RS256 key"),

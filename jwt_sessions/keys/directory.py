@@ -105,7 +105,7 @@ def read_text(path: Path) -> str:
         with path.open(encoding="utf-8-sig") as file:
             text = file.read(MAX_SIZE + 1)
     except FileNotFoundError as error:
-        raise BadKey(f"{path} leads to nothing") from error
+        raise BadKey(f"{path} cannot be read: there is nothing") from error
     except OSError as error:
         raise Unreadable(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:

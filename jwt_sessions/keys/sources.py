@@ -177,6 +177,8 @@ def _signer(value: Any) -> Signer:
 
 
 def _from_secret_key(found: Found, value: Any, options: Mapping[str, Any]) -> Iterator[Key]:
+    if value is not True:
+        raise BadKey("write True, and SECRET_KEY is looked up")
     for secret_key in conf.secret_keys:
         yield derive_key(secret_key)
 
