@@ -92,6 +92,7 @@ def test_a_secret_that_kubernetes_mounts_is_read_through_its_links(directory):
         ("set.jwk", '{"keys": []}', "there are 0 keys in it"),
         ("zero.pem", "", "0 bytes"),
     ],
+    ids=["no key", "half", "another curve", "short", "no time", "no keys", "empty"],
 )
 def test_a_bad_file_is_passed_over_and_named(directory, caplog, name, text, complaint):
     (directory / "good.pem").write_text(new_pem())

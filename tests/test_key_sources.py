@@ -104,6 +104,7 @@ def test_a_key_comes_from_a_file(tmp_path, set_keys):
 @pytest.mark.parametrize(
     "answer",
     [ES256, {"key": ES256}, [ES256], [{"key": ES256, "signs_from": "2020-01-01T00:00:00Z"}]],
+    ids=["text", "source", "texts", "sources"],
 )
 def test_keys_come_from_a_callable(set_keys, answer):
     set_keys({"callable": lambda: answer})
@@ -261,7 +262,7 @@ def test_who_is_no_trusted_issuer_has_no_keys():
         get_issuer_keyring("https://nobody.example")
 
 
-@pytest.mark.parametrize("key", [ES256, SECRET])
+@pytest.mark.parametrize("key", [ES256, SECRET], ids=["private", "secret"])
 def test_of_another_issuer_we_keep_public_keys_only(set_jwt, key):
     set_jwt(TRUSTED_ISSUERS={"https://theirs.example": {"key": key}})
     with pytest.raises(BadKey, match="must be a public one"):

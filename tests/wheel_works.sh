@@ -18,12 +18,15 @@ SECRET_KEY = "only for starting the wheel once, and long enough for the checks"
 INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "jwt_sessions"]
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "db.sqlite3"}}
 ROOT_URLCONF = "urls"
-JWT_SESSIONS = {"ISSUER": "https://example.com"}
+JWT_SESSIONS = {"ISSUER": "https://example.com", "SIGNING_KEYS": [{"directory": "keys"}]}
 SETTINGS
 cat >urls.py <<'URLS'
 from django.urls import include, path
 
-urlpatterns = [path("api/auth/", include("jwt_sessions.api.urls"))]
+urlpatterns = [
+    path("api/auth/", include("jwt_sessions.api.urls")),
+    path(".well-known/", include("jwt_sessions.well_known.urls")),
+]
 URLS
 cat >start.py <<'START'
 import django
@@ -45,12 +48,14 @@ headers = {"authorization": "Bearer " + answer.json()["access"], "host": "localh
 assert client.get("/api/auth/sessions/", headers=headers).status_code == 200
 assert client.post("/api/auth/logout/", headers=headers).status_code == 204
 assert client.get("/api/auth/sessions/", headers=headers).status_code == 401
+assert len(client.get("/.well-known/jwks.json", headers={"host": "localhost"}).json()["keys"]) == 1
 assert open(jwt_sessions.__path__[0] + "/py.typed") is not None
 assert open(jwt_sessions.__path__[0] + "/templates/admin/jwt_sessions/session/revoke.html")
 print(f"The wheel of version {jwt_sessions.__version__} works.")
 START
 export DJANGO_SETTINGS_MODULE=settings PYTHONPATH="$elsewhere"
 sed -i 's/^SECRET_KEY/ALLOWED_HOSTS = ["localhost"]\nSECRET_KEY/' settings.py
+"$elsewhere/venv/bin/python" -m django signingkeys create
 "$elsewhere/venv/bin/python" -m django check
 "$elsewhere/venv/bin/python" -m django migrate --verbosity 0
 "$elsewhere/venv/bin/python" start.py
