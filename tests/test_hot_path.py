@@ -77,7 +77,8 @@ def test_reading_meets_no_import_statement_of_ours(token, monkeypatch):
 
     def note_and_import(name, *args, **kwargs):
         importer = args[0]["__name__"] if args and args[0] else ""
-        if importer.startswith("jwt_sessions"):
+        # Whoever asks the time in a test asks time_machine, which may import itself.
+        if importer.startswith("jwt_sessions") and name != "time_machine":
             imported.append(name)
         return really_import(name, *args, **kwargs)
 
