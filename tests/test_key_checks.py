@@ -72,6 +72,12 @@ def test_deploy_asks_for_a_young_signing_key(set_jwt, clock, days, is_old):
     assert "jwt_sessions.W010" not in problems(deploy=True)
 
 
+def test_an_age_that_is_no_duration_is_named_and_compared_with_nothing(set_jwt):
+    key = {"key": new_pem(), "signs_from": "2020-01-01T00:00:00Z"}
+    set_jwt(SIGNING_KEYS=[key], SIGNING_KEY_MAX_AGE=90)
+    assert "jwt_sessions.E002" in problems(deploy=True)
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs", "is_fine"),
     [

@@ -132,12 +132,13 @@ def _kids_of_secret_keys() -> Iterator[str]:
 
 
 def signing_key_is_young() -> Iterator[CheckMessage]:
-    longest = conf.SIGNING_KEY_MAX_AGE
+    longest: object = conf.SIGNING_KEY_MAX_AGE
     try:
         key = _signing_key()
     except BadKey:
         return
-    if longest is None or key.signs_from is None:
+    # Of what is no duration, another rule complains.
+    if not isinstance(longest, timedelta) or key.signs_from is None:
         return
     age = timedelta(seconds=int(time.time() - key.signs_from))
     if age > longest:

@@ -117,7 +117,7 @@ def read_text(path: Path) -> str:
 
 def write_file(directory: Path, key: Key, text: str) -> Path:
     """Write a new key file that only its owner may read, all of it or nothing; return its path."""
-    path = directory / _name(key, text)
+    path = directory / _name(key)
     # It is read under the names of keys alone, so nobody sees half of it.
     unfinished = directory / f".{path.name}.{os.getpid()}"
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
@@ -137,7 +137,7 @@ def locked(directory: Path) -> Iterator[None]:
         yield
 
 
-def _name(key: Key, text: str) -> str:
+def _name(key: Key) -> str:
     begin = "" if key.signs_from is None else datetime.fromtimestamp(key.signs_from, tz=UTC)
     time = f"{begin:{TIME_FORMAT}}." if begin else ""
     ending = "secret" if key.is_symmetric else "pem"
