@@ -69,10 +69,15 @@ TIME_ZONE = "UTC"
 STATIC_URL = "static/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# Mails are printed where the site runs.
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+
 # What an integrator adds, from here on.
 
 JWT_SESSIONS: dict[str, Any] = {
     "ISSUER": "http://127.0.0.1:8000",
+    "MFA_ISSUER_NAME": "jwt_sessions example",
+    "MFA_SMS_SENDER": "example_project.sms.print_sms",
 }
 # seed_demo makes the first key; before that, one is derived from SECRET_KEY.
 DEMO_KEYS = Path(os.environ.get("DEMO_KEYS", BASE_DIR / "demo_keys"))

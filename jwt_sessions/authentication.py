@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rest_framework.authentication import BaseAuthentication
 
+from jwt_sessions.claims import ACR_TWO_FACTORS
 from jwt_sessions.conf import conf
 from jwt_sessions.exceptions import InvalidToken
 from jwt_sessions.http_errors import (
     OUTAGES,
     BadAuthorizationHeader,
+    EnrollmentRequired,
+    InsufficientUserAuthentication,
     ServiceUnavailable,
     TokenNotValid,
+    challenge,
 )
+from jwt_sessions.mfa import policy
+from jwt_sessions.mfa.devices import has_second_factor
 from jwt_sessions.revocation import attach_live_session
 from jwt_sessions.tokens import parse_access_token
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
+    from jwt_sessions.models import Session
     from jwt_sessions.tokens import SessionAccessToken
 
 logger = logging.getLogger(__name__)
-
-REALM = "api"
 
 
 class JWTSessionAuthentication(BaseAuthentication):
@@ -33,6 +38,9 @@ class JWTSessionAuthentication(BaseAuthentication):
 
     ``request.user`` is the user, ``request.auth`` the ``SessionAccessToken``.
     """
+
+    # Whether a person who must enroll a second factor first may come in.
+    admits_enrollment = False
 
     def authenticate(self, request: Request) -> tuple[Any, SessionAccessToken] | None:
         """Return the user and the token, or None where no token is presented.
@@ -51,15 +59,36 @@ class JWTSessionAuthentication(BaseAuthentication):
         if token.session is None:
             logger.debug("access token %s refused: %s", token["jti"], reason)
             raise TokenNotValid
+        if not self.admits_enrollment:
+            self.ask_for_second_factor(token)
         return token.session.user, token
+
+    def ask_for_second_factor(self, token: SessionAccessToken) -> None:
+        """Keep out who must have a second factor and has not proven one in this session.
+
+        Raises ``InsufficientUserAuthentication``, or ``EnrollmentRequired`` for who has none.
+        """
+        if conf.MFA_REQUIRED is None or policy.is_proven(token):
+            return
+        user = cast("Session", token.session).user
+        if policy.is_required(user):
+            if has_second_factor(user):
+                raise InsufficientUserAuthentication(acr=ACR_TWO_FACTORS)
+            raise EnrollmentRequired
 
     def authenticate_header(self, request: Request) -> str:
         """Return the value of WWW-Authenticate, with the error that RFC 6750 section 3.1 names."""
         try:
-            error = read_header(request) and "invalid_token"
+            error = "invalid_token" if read_header(request) else None
         except BadAuthorizationHeader:
             error = "invalid_request"
-        return f'{www_authenticate()}, error="{error}"' if error else www_authenticate()
+        return challenge(error)
+
+
+class EnrollmentAuthentication(JWTSessionAuthentication):
+    """The same, and let in who must enroll a second factor first: for the views to do so by."""
+
+    admits_enrollment = True
 
 
 def read_access_token(request: Request) -> SessionAccessToken | None:
@@ -88,8 +117,3 @@ def read_header(request: Request) -> str | None:
     if not credentials or " " in credentials:
         raise BadAuthorizationHeader
     return str(credentials)
-
-
-def www_authenticate() -> str:
-    """Return the value of WWW-Authenticate for who presented nothing (RFC 6750 section 3)."""
-    return f'{conf.AUTH_HEADER_TYPES[0]} realm="{REALM}"'

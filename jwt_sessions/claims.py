@@ -41,6 +41,8 @@ CLAIMS_OF_OTHER_TOKENS: Final = frozenset(
 
 # Values of `amr` (RFC 8176 section 2).
 AMR_PASSWORD: Final = "pwd"
+AMR_ONE_TIME_CODE: Final = "otp"
+AMR_SMS: Final = "sms"
 AMR_MULTIPLE_FACTORS: Final = "mfa"
 
 # Values of `acr`: how many factors, named after NIST SP 800-63B's assurance levels.
@@ -51,6 +53,11 @@ CANONICAL_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f
 
 # 9999-12-31T23:59:59Z: the last second that datetime can hold.
 LATEST_TIME: Final = 253_402_300_799
+
+
+def add_factor(amr: Iterable[str], proven: Iterable[str]) -> list[str]:
+    """Return the methods in `amr` together with a second factor that was `proven`."""
+    return list(dict.fromkeys([*amr, *proven, AMR_MULTIPLE_FACTORS]))
 
 
 def acr_of(amr: Iterable[str]) -> str:

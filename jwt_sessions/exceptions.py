@@ -31,3 +31,27 @@ class CannotSign(BadKey):
 
 class BadClaims(JWTSessionsError):
     """EXTRA_CLAIMS returned what may not stand in a token."""
+
+
+class NotDelivered(JWTSessionsError):
+    """A code could not be sent."""
+
+
+class TooSoon(JWTSessionsError):
+    """Another code would be too many for now; `wait` says for how many seconds."""
+
+    def __init__(self, wait: int) -> None:
+        super().__init__(f"wait {wait} seconds")
+        self.wait = wait
+
+
+class ProofNeeded(JWTSessionsError):
+    """The user has a second factor, which must be proven before another one is added."""
+
+
+class FactorNeeded(JWTSessionsError):
+    """The last second factor of a user who must have one, or of one who has none."""
+
+
+class TooManyDevices(JWTSessionsError):
+    """The user has as many devices as anybody may."""

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final, cast
 
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import APIException, AuthenticationFailed, ErrorDetail
-from rest_framework.status import HTTP_503_SERVICE_UNAVAILABLE
+from rest_framework.status import (
+    HTTP_401_UNAUTHORIZED,
+    HTTP_403_FORBIDDEN,
+    HTTP_503_SERVICE_UNAVAILABLE,
+)
 
+from jwt_sessions.conf import conf
 from jwt_sessions.exceptions import BadKey
+
+REALM: Final = "api"
 
 # What keeps us from judging a token: a database that is away, damaged, read-only, too busy to give
 # a lock in time, or without tables or rights for us; keys that cannot be read.
@@ -44,6 +51,54 @@ class BadAuthorizationHeader(CodedError, AuthenticationFailed):
 
     default_detail = _("Authorization header must contain two space-delimited values")
     default_code = "bad_authorization_header"
+
+
+class InvalidCode(CodedError):
+    """401 ``invalid_code``: wrong, used, or of a factor that is locked; which, is not told."""
+
+    status_code = HTTP_401_UNAUTHORIZED
+    default_detail = _("This code is not valid. Please try the next one.")
+    default_code = "invalid_code"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.auth_header = challenge()
+
+
+class InsufficientUserAuthentication(CodedError):
+    """401 ``insufficient_user_authentication``: what RFC 9470 section 3 calls a step-up.
+
+    Says what is missing in WWW-Authenticate, and in the body for scripts that cannot read headers
+    of another origin.
+    """
+
+    status_code = HTTP_401_UNAUTHORIZED
+    default_detail = _("Please prove that it is you, then try again.")
+    default_code = "insufficient_user_authentication"
+
+    def __init__(self, *, acr: str | None = None, max_age: int | None = None) -> None:
+        super().__init__()
+        missing = {"acr_values": acr, "max_age": max_age}
+        values: dict[str, Any] = {
+            name: value for name, value in missing.items() if value is not None
+        }
+        self.detail = {**cast("Any", self.detail), **values}
+        # RFC 9470 section 3: acr_values is a list of words, max_age a number of seconds.
+        self.auth_header = challenge(self.default_code, **values)
+
+
+class EnrollmentRequired(CodedError):
+    """403 ``mfa_enrollment_required``: a session of who must enroll a second factor first."""
+
+    status_code = HTTP_403_FORBIDDEN
+    default_detail = _("Your account needs a second factor. Please set one up first.")
+    default_code = "mfa_enrollment_required"
+
+
+def challenge(error: str | None = None, **values: str | int) -> str:
+    """Return a value of WWW-Authenticate (RFC 6750 section 3)."""
+    parts: dict[str, Any] = {"realm": REALM, **({"error": error} if error else {}), **values}
+    return f"{conf.AUTH_HEADER_TYPES[0]} " + ", ".join(f'{k}="{v}"' for k, v in parts.items())
 
 
 class ServiceUnavailable(CodedError):

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from drf_spectacular.drainage import set_override
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiViewExtension
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
     OpenApiParameter,
     OpenApiResponse,
+    PolymorphicProxySerializer,
     extend_schema,
     extend_schema_serializer,
     extend_schema_view,
 )
 from rest_framework import serializers
 
+from jwt_sessions.api import mfa_serializers as mfa
 from jwt_sessions.api import serializers as ours
+from jwt_sessions.authentication import EnrollmentAuthentication, JWTSessionAuthentication
 from jwt_sessions.conf import conf
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField()
     code = serializers.CharField()
+
+
+class InsufficientSerializer(ErrorSerializer):
+    acr_values = serializers.CharField(required=False)
+    max_age = serializers.IntegerField(required=False)
 
 
 @extend_schema_serializer(component_name="Rename")
@@ -35,6 +44,17 @@ class WholeRenameSerializer(ours.RenameSerializer):
     @partial.setter
     def partial(self, value: bool) -> None:
         pass
+
+
+@extend_schema_serializer(component_name="RenameDevice")
+class WholeRenameDeviceSerializer(mfa.RenameDeviceSerializer):
+    partial = WholeRenameSerializer.partial
+
+
+class SignInAnswerSerializer(ours.TokenPairSerializer):
+    code = serializers.CharField(
+        required=False, help_text="`mfa_enrollment_required`: this session can do nothing else."
+    )
 
 
 NO_CONTENT: Final = OpenApiResponse(description="Done.")
@@ -63,6 +83,23 @@ UNKNOWN_SESSION: Final = {404: error("No such session of yours.")}
 TOO_MANY_SESSIONS: Final = {409: error("Signed in on too many devices (`session_limit_reached`).")}
 UNKNOWN_CURSOR: Final = {404: error("A cursor that cannot be read.")}
 
+UNKNOWN_METHOD: Final = {404: error("You have no such method that sends codes.")}
+UNKNOWN_DEVICE: Final = {404: error("No such device of yours.")}
+TOO_MANY_DEVICES: Final = {409: error("You have too many devices (`device_limit_reached`).")}
+LAST_FACTOR: Final = {409: error("Your account needs a second factor (`last_factor`).")}
+NO_FACTOR: Final = {409: error("Set up a second factor first (`no_second_factor`).")}
+SECOND_FACTOR_NEEDED: Final = OpenApiResponse(
+    PolymorphicProxySerializer(
+        "SignInRefused", [mfa.SecondFactorNeededSerializer, ErrorSerializer], None
+    ),
+    description="Refused, or the second factor is still to come (`mfa_required`).",
+)
+INSUFFICIENT: Final = OpenApiResponse(
+    InsufficientSerializer,
+    description="Refused; `insufficient_user_authentication` says what is to be proven.",
+)
+
+DEVICE_ID: Final = OpenApiParameter("device_id", OpenApiTypes.STR, OpenApiParameter.PATH)
 SID: Final = OpenApiParameter("sid", OpenApiTypes.UUID, OpenApiParameter.PATH)
 HEADERS: Final = [
     OpenApiParameter(
@@ -85,8 +122,14 @@ HEADERS: Final = [
 ]
 
 
+# One scheme for both: whoever has a session may enter what one that must enroll first may.
+for _class in (JWTSessionAuthentication, EnrollmentAuthentication):
+    set_override(_class, "suppress_collision_warning", True)
+
+
 class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "jwt_sessions.authentication.JWTSessionAuthentication"
+    match_subclasses = True
     name = "accessToken"
 
     def get_security_definition(self, auto_schema: Any) -> Any:
@@ -99,7 +142,7 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
 
 def operation(success: dict[int, Any], *, request: Any = None, **options: Any) -> Any:
     """Say what goes into a method and comes out of it; the errors of all are added."""
-    responses = success | (BODY_ERRORS if request else {}) | ERRORS
+    responses = ERRORS | success | (BODY_ERRORS if request else {})
     parameters = [*options.pop("parameters", []), *HEADERS]
     return extend_schema(request=request, responses=responses, parameters=parameters, **options)
 
@@ -117,7 +160,8 @@ def describe(target: str, **methods: Any) -> None:
 describe(
     "jwt_sessions.api.token_views.TokenObtainPairView",
     post=operation(
-        {200: ours.TokenPairSerializer, **TOO_MANY_SESSIONS}, request=ours.SignInSerializer
+        {200: SignInAnswerSerializer, 401: SECOND_FACTOR_NEEDED, **TOO_MANY_SESSIONS},
+        request=ours.SignInSerializer,
     ),
 )
 describe(
@@ -154,3 +198,61 @@ for _view in ("RevokeOtherSessionsView", "RevokeAllSessionsView"):
         f"jwt_sessions.api.session_views.{_view}",
         post=operation({200: ours.RevokedCountSerializer}),
     )
+describe(
+    "jwt_sessions.api.second_factor_views.TokenMFAView",
+    post=operation(
+        {200: mfa.SignedInSerializer, **TOO_MANY_SESSIONS}, request=mfa.SecondFactorSerializer
+    ),
+)
+describe(
+    "jwt_sessions.api.second_factor_views.TokenMFASendView",
+    post=operation({204: NO_CONTENT, **UNKNOWN_METHOD}, request=mfa.SendAtSignInSerializer),
+)
+describe(
+    "jwt_sessions.api.second_factor_views.StepUpView",
+    post=operation({200: mfa.AccessSerializer, 401: INSUFFICIENT}, request=mfa.StepUpSerializer),
+)
+describe(
+    "jwt_sessions.api.second_factor_views.StepUpSendView",
+    post=operation({204: NO_CONTENT, **UNKNOWN_METHOD}, request=mfa.SendSerializer),
+)
+describe("jwt_sessions.api.mfa_views.MFAView", get=operation({200: mfa.StateSerializer}))
+describe(
+    "jwt_sessions.api.mfa_views.TOTPView",
+    post=operation(
+        {201: mfa.TOTPEnrollmentSerializer, 401: INSUFFICIENT, **TOO_MANY_DEVICES},
+        request=mfa.BeginTOTPSerializer,
+    ),
+)
+describe(
+    "jwt_sessions.api.mfa_views.MessageView",
+    post=operation(
+        {201: mfa.EnrollmentSerializer, 401: INSUFFICIENT, **TOO_MANY_DEVICES},
+        request=mfa.BeginMessageSerializer,
+    ),
+)
+for _view in ("TOTPConfirmView", "MessageConfirmView"):
+    describe(
+        f"jwt_sessions.api.mfa_views.{_view}",
+        post=operation(
+            {200: mfa.ConfirmedSerializer, 401: INSUFFICIENT, **UNKNOWN_DEVICE},
+            request=mfa.ConfirmSerializer,
+            parameters=[DEVICE_ID],
+        ),
+    )
+describe(
+    "jwt_sessions.api.mfa_views.DeviceView",
+    patch=operation(
+        {200: mfa.DeviceSerializer, **UNKNOWN_DEVICE},
+        request=WholeRenameDeviceSerializer,
+        parameters=[DEVICE_ID],
+    ),
+    delete=operation(
+        {204: NO_CONTENT, 401: INSUFFICIENT, **UNKNOWN_DEVICE, **LAST_FACTOR},
+        parameters=[DEVICE_ID],
+    ),
+)
+describe(
+    "jwt_sessions.api.mfa_views.RecoveryCodesView",
+    post=operation({200: mfa.RecoveryCodesSerializer, 401: INSUFFICIENT, **NO_FACTOR}),
+)

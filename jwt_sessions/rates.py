@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 DEFAULT_THROTTLE_RATES: Final = {
     "sign_in": "30/min",
     "sign_in_account": "20/hour",
+    "second_factor": "60/min",
     "refresh": "120/min",
     "refresh_session": "300/min",
 }

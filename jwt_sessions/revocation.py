@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from jwt_sessions.models import PendingLogin
     from jwt_sessions.tokens import SessionAccessToken
 
 
@@ -71,7 +72,7 @@ def may_sign_in(user: Any) -> bool:
     return not conf.CHECK_USER_IS_ACTIVE or getattr(user, "is_active", True)
 
 
-def is_bound(session: Session, user: Any) -> bool:
+def is_bound(session: Session | PendingLogin, user: Any) -> bool:
     """Return whether the user's password is still the one that `session` began with."""
     return any(constant_time_compare(session.auth_hash, valid) for valid in auth_hashes(user))
 

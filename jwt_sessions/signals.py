@@ -20,6 +20,16 @@ session_refreshed = Signal()
 # by: who did it, or None.
 session_revoked = Signal()
 
+# Sent when a SecurityEvent of that kind is recorded, with `user` and `event`, the SecurityEvent;
+# event.facts says which method or device.
+factor_added = Signal()
+factor_removed = Signal()
+factors_reset = Signal()
+recovery_code_used = Signal()
+recovery_codes_low = Signal()
+recovery_codes_renewed = Signal()
+too_many_wrong_codes = Signal()
+
 # session: the Session that a superseded refresh token was presented for, as it was read just
 # before; by now it is revoked.
 refresh_token_reused = Signal()

@@ -59,12 +59,16 @@ class SettlesThrottles:
         has_failed = False
         try:
             response = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]  # APIView's
-            has_failed = response.status_code in FAILED
+            has_failed = self.has_failed(response)
             return response
         finally:
             for throttle in self.throttles:
                 if isinstance(throttle, SignInThrottle):
                     throttle.settle(has_failed=has_failed)
+
+    def has_failed(self, response: Any) -> bool:
+        """Return whether this answer says that somebody is not who they say."""
+        return response.status_code in FAILED
 
 
 class CountingThrottle(BaseThrottle):
@@ -107,7 +111,7 @@ class SignInThrottle(CountingThrottle):
         """
         if request.method in SAFE_METHODS:  # nobody signs in by these
             return True
-        name, network = _read(request, get_user_model().USERNAME_FIELD), _network_of(request)
+        name, network = self.name_of(request), _network_of(request)
         account = _account_called(name)
         try:
             # A caller whose address nobody knows cannot be told from any other.
@@ -119,6 +123,10 @@ class SignInThrottle(CountingThrottle):
         except Exception as error:
             logger.exception("a sign-in cannot be counted")
             raise ServiceUnavailable from error
+
+    def name_of(self, request: Request) -> str:
+        """Return who somebody says they are."""
+        return _read(request, get_user_model().USERNAME_FIELD)
 
     def take(self, scope: str, *who: str) -> Counter | None:
         """Count one more; return the counter if that is too many."""
@@ -144,6 +152,32 @@ class SignInThrottle(CountingThrottle):
                     counter.decrease()
         except Exception:
             logger.exception("the outcome of a sign-in cannot be counted")
+
+
+class PasswordThrottle(SignInThrottle):
+    """The same limits for who is signed in and proves their password again."""
+
+    def name_of(self, request: Request) -> str:
+        """Return who is signed in."""
+        return str(request.user.get_username())
+
+
+class CodeThrottle(SignInThrottle):
+    """``second_factor`` limits the wrong codes of a caller.
+
+    It keeps the server from being busy with them. What keeps an account safe is counted in the
+    database, for each person and factor.
+    """
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        """Return whether this code may be tried; where the cache cannot be asked, it may."""
+        network = _network_of(request)
+        try:
+            full = self.take("second_factor", network) if network else None
+            return full is None or self.refuse(request, full, self.how_long(full))
+        except Exception:
+            logger.exception("a code cannot be counted")
+            return True
 
 
 class RefreshThrottle(CountingThrottle):

@@ -15,13 +15,24 @@ def schema(tmp_path):
 def test_every_endpoint_is_described(schema):
     assert {path for path in schema["paths"] if path.startswith("/api/auth/")} == {
         "/api/auth/logout/",
+        "/api/auth/mfa/",
+        "/api/auth/mfa/devices/{device_id}/",
+        "/api/auth/mfa/messages/",
+        "/api/auth/mfa/messages/{device_id}/confirm/",
+        "/api/auth/mfa/recovery-codes/",
+        "/api/auth/mfa/totp/",
+        "/api/auth/mfa/totp/{device_id}/confirm/",
         "/api/auth/sessions/",
         "/api/auth/sessions/revoke-all/",
         "/api/auth/sessions/revoke-others/",
         "/api/auth/sessions/{sid}/",
         "/api/auth/token/",
         "/api/auth/token/blacklist/",
+        "/api/auth/token/mfa/",
+        "/api/auth/token/mfa/send/",
         "/api/auth/token/refresh/",
+        "/api/auth/token/step-up/",
+        "/api/auth/token/step-up/send/",
         "/api/auth/token/verify/",
     }
 
@@ -35,10 +46,10 @@ def test_the_access_token_is_described_as_a_bearer_token(schema):
 
 
 def test_answers_and_errors_are_described(schema):
-    responses = schema["paths"]["/api/auth/token/"]["post"]["responses"]
+    responses = schema["paths"]["/api/auth/token/mfa/"]["post"]["responses"]
     assert set(responses) == {"200", "400", "401", "406", "409", "415", "429", "503"}
     reference = responses["200"]["content"]["application/json"]["schema"]["$ref"]
-    assert reference == "#/components/schemas/TokenPair"
+    assert reference == "#/components/schemas/SignedIn"
 
 
 def test_every_operation_names_what_any_of_them_may_answer(schema):

@@ -33,6 +33,51 @@ class SessionLimit(exceptions.APIException):
     default_code = "session_limit_reached"
 
 
+class MfaTokenExpired(exceptions.AuthenticationFailed):
+    """The pause between password and code is over: sign in anew."""
+
+    default_detail = _("This sign-in took too long, or is complete. Please sign in again.")
+    default_code = "mfa_token_expired"
+
+
+class WrongPassword(exceptions.AuthenticationFailed):
+    """Who is signed in did not prove it again."""
+
+    default_detail = _("This password is not right.")
+    default_code = "invalid_password"
+
+
+class NoSuchMethod(exceptions.NotFound):
+    """The person has no device of this method, or none that sends."""
+
+    default_detail = _("You have no such method that sends codes.")
+    default_code = "no_such_method"
+
+
+class NoSecondFactor(exceptions.APIException):
+    """There is nothing that recovery codes could stand in for."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = _("Set up a second factor first.")
+    default_code = "no_second_factor"
+
+
+class LastFactor(exceptions.APIException):
+    """The person must have a second factor."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = _("Your account needs a second factor. Add another one before.")
+    default_code = "last_factor"
+
+
+class DeviceLimit(exceptions.APIException):
+    """The person has as many devices as anybody may."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = _("You have too many devices. Remove one of them first.")
+    default_code = "device_limit_reached"
+
+
 class BodyTooLarge(exceptions.ParseError):
     """More than any request of ours needs."""
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.contrib.auth import get_user_model
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.response import Response
 
-from jwt_sessions import accounts, sessions
+from jwt_sessions import accounts, mfa, sessions
 from jwt_sessions.api.errors import NoActiveAccount, SessionLimit
 from jwt_sessions.api.serializers import RefreshSerializer, SignInSerializer, VerifySerializer
 from jwt_sessions.api.views import SessionAPIView
 from jwt_sessions.authentication import JWTSessionAuthentication, read_access_token
 from jwt_sessions.exceptions import InvalidToken, SessionLimitReached, UserGone
-from jwt_sessions.http_errors import TokenNotValid
+from jwt_sessions.http_errors import EnrollmentRequired, TokenNotValid, challenge
 from jwt_sessions.models import RevokedReason
 from jwt_sessions.throttling import RefreshThrottle, SignInThrottle
 from jwt_sessions.tokens import parse_refresh_token
@@ -39,12 +40,22 @@ class TokenObtainPairView(SessionAPIView):
             raise NoActiveAccount
         device_name = body.get("device_name", "")
         try:
-            pair = sessions.start(user, request=self.http_request, device_name=device_name)
+            outcome = mfa.sign_in(user, request=self.http_request, device_name=device_name)
         except SessionLimitReached as error:
             raise SessionLimit from error
         except UserGone as error:
             raise NoActiveAccount from error
-        return _tokens(pair)
+        if isinstance(outcome, mfa.SecondFactorNeeded):
+            return _second_factor_needed(outcome)
+        if mfa.is_required(user):
+            # The session can do nothing else; EnrollmentRequired says so wherever it is tried.
+            return Response({**_pair(outcome), "code": EnrollmentRequired.default_code})
+        return Response(_pair(outcome))
+
+    def has_failed(self, response: Response) -> bool:
+        """Return whether the password was wrong: who is asked for a code gave the right one."""
+        is_asked = getattr(response, "is_second_factor_needed", False)
+        return super().has_failed(response) and not is_asked
 
 
 class TokenRefreshView(SessionAPIView):
@@ -61,7 +72,7 @@ class TokenRefreshView(SessionAPIView):
         )
         if isinstance(outcome, sessions.Refusal):
             raise TokenNotValid
-        return _tokens(outcome)
+        return Response(_pair(outcome))
 
 
 class TokenVerifyView(SessionAPIView):
@@ -102,5 +113,19 @@ class LogoutView(SessionAPIView):
         return Response(status=204)
 
 
-def _tokens(pair: TokenPair) -> Response:
-    return Response({"access": pair.access, "refresh": pair.refresh})
+def _pair(pair: TokenPair) -> dict[str, str]:
+    return {"access": pair.access, "refresh": pair.refresh}
+
+
+def _second_factor_needed(needed: mfa.SecondFactorNeeded) -> Response:
+    """Answer 401 without an `error`, so that no client takes it for an expired token."""
+    body = {
+        "detail": _("The password is right. Now enter a code of your second factor."),
+        "code": "mfa_required",
+        "mfa_token": needed.mfa_token,
+        "methods": needed.methods,
+        "expires_in": needed.expires_in,
+    }
+    response = Response(body, status=401, headers={"WWW-Authenticate": challenge()})
+    response.is_second_factor_needed = True  # type: ignore[attr-defined]  # for has_failed
+    return response

@@ -6,7 +6,7 @@ namespace ``jwt_sessions``.
 
 from django.urls import include, path
 
-from jwt_sessions.api import session_views, token_views
+from jwt_sessions.api import mfa_views, second_factor_views, session_views, token_views
 
 namespaced = [
     path("logout/", token_views.LogoutView.as_view(), name="logout"),
@@ -22,6 +22,25 @@ namespaced = [
         name="session_revoke_all",
     ),
     path("sessions/<str:sid>/", session_views.SessionDetailView.as_view(), name="session_detail"),
+    path("token/mfa/", second_factor_views.TokenMFAView.as_view(), name="token_mfa"),
+    path("token/mfa/send/", second_factor_views.TokenMFASendView.as_view(), name="token_mfa_send"),
+    path("token/step-up/", second_factor_views.StepUpView.as_view(), name="step_up"),
+    path("token/step-up/send/", second_factor_views.StepUpSendView.as_view(), name="step_up_send"),
+    path("mfa/", mfa_views.MFAView.as_view(), name="mfa"),
+    path("mfa/totp/", mfa_views.TOTPView.as_view(), name="mfa_totp"),
+    path(
+        "mfa/totp/<str:device_id>/confirm/",
+        mfa_views.TOTPConfirmView.as_view(),
+        name="mfa_totp_confirm",
+    ),
+    path("mfa/messages/", mfa_views.MessageView.as_view(), name="mfa_messages"),
+    path(
+        "mfa/messages/<str:device_id>/confirm/",
+        mfa_views.MessageConfirmView.as_view(),
+        name="mfa_messages_confirm",
+    ),
+    path("mfa/devices/<str:device_id>/", mfa_views.DeviceView.as_view(), name="mfa_device"),
+    path("mfa/recovery-codes/", mfa_views.RecoveryCodesView.as_view(), name="mfa_recovery_codes"),
 ]
 
 urlpatterns = [

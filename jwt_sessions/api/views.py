@@ -11,8 +11,8 @@ from rest_framework.views import APIView
 
 from jwt_sessions.api.errors import exception_handler
 from jwt_sessions.api.parsers import SmallJSONParser
-from jwt_sessions.authentication import www_authenticate
 from jwt_sessions.autocommit import in_autocommit
+from jwt_sessions.http_errors import challenge
 from jwt_sessions.throttling import SettlesThrottles
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class SessionAPIView(SettlesThrottles, APIView):
 
     def get_authenticate_header(self, request: Request) -> str:
         """Return a challenge also where no authentication class is set, so that 401 stays 401."""
-        return super().get_authenticate_header(request) or www_authenticate()
+        return super().get_authenticate_header(request) or challenge()
 
     def get_exception_handler(self) -> Any:
         """Return our own handler."""

@@ -13,16 +13,27 @@ from django.core.exceptions import ImproperlyConfigured
 
 from jwt_sessions.conf.keys import KeySettings
 from jwt_sessions.conf.reading import TAKEN_FROM_SIMPLE_JWT, until_settings_change
+from jwt_sessions.conf.second_factor import (
+    EMAIL,
+    ENROLLABLE_METHODS,
+    SMS,
+    TOTP,
+    SecondFactorSettings,
+)
 from jwt_sessions.rates import DEFAULT_THROTTLE_RATES, Rate, parse_rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 __all__ = [
+    "EMAIL",
     "END_OLDEST",
+    "ENROLLABLE_METHODS",
     "REFUSE",
     "SESSION_LIMIT_POLICIES",
+    "SMS",
     "TAKEN_FROM_SIMPLE_JWT",
+    "TOTP",
     "Settings",
     "conf",
     "until_settings_change",
@@ -34,7 +45,7 @@ REFUSE: Final = "refuse"
 SESSION_LIMIT_POLICIES: Final = (END_OLDEST, REFUSE)
 
 
-class Settings(KeySettings):
+class Settings(KeySettings, SecondFactorSettings):
     """The settings in force at the moment each one is read."""
 
     # Tokens

@@ -8,8 +8,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
     load_pem_public_key,
@@ -17,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from jwt.exceptions import InvalidKeyError
 
+from jwt_sessions.derivation import derive
 from jwt_sessions.exceptions import BadKey
 from jwt_sessions.keys.algorithms import ALGORITHMS, HMAC_ALGORITHMS
 from jwt_sessions.keys.key import make_key
@@ -74,9 +73,7 @@ def derive_key(secret_key: str | bytes) -> Key:
     """Return the HS256 key that is derived from a ``SECRET_KEY`` (HKDF, RFC 5869)."""
     if not secret_key:
         raise BadKey("SECRET_KEY or one of its fallbacks is empty")
-    secret = secret_key.encode() if isinstance(secret_key, str) else secret_key
-    derivation = HKDF(algorithm=SHA256(), length=32, salt=None, info=DERIVATION_CONTEXT)
-    derived = derivation.derive(secret)
+    derived = derive(secret_key, context=DERIVATION_CONTEXT)
     return make_key(derived, derived)
 
 

@@ -15,6 +15,13 @@ class SecurityEventKind(models.TextChoices):
     """What happened."""
 
     REFRESH_TOKEN_REUSED = "refresh_token_reused", _("refresh token reused")
+    FACTOR_ADDED = "factor_added", _("second factor added")
+    FACTOR_REMOVED = "factor_removed", _("second factor removed")
+    FACTORS_RESET = "factors_reset", _("second factor reset")
+    RECOVERY_CODE_USED = "recovery_code_used", _("recovery code used")
+    RECOVERY_CODES_LOW = "recovery_codes_low", _("few recovery codes left")
+    RECOVERY_CODES_RENEWED = "recovery_codes_renewed", _("recovery codes renewed")
+    TOO_MANY_WRONG_CODES = "too_many_wrong_codes", _("too many wrong codes")
 
 
 class SecurityEvent(models.Model):

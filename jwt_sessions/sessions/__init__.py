@@ -5,7 +5,12 @@ commit or roll back with it; signals are sent after the commit. `request`, where
 the ``HttpRequest`` behind the act: its caller's address is noted, and signals pass it on.
 """
 
-from jwt_sessions.sessions.changing import rebind, rebind_upgraded, rename
+from jwt_sessions.sessions.changing import (
+    prove_again,
+    rebind,
+    rebind_upgraded,
+    rename,
+)
 from jwt_sessions.sessions.pairs import TokenPair
 from jwt_sessions.sessions.refreshing import Refusal, refresh
 from jwt_sessions.sessions.revoking import forget, revoke, revoke_all, revoke_unbound
@@ -16,6 +21,7 @@ __all__ = [
     "Refusal",
     "TokenPair",
     "forget",
+    "prove_again",
     "rebind",
     "rebind_upgraded",
     "refresh",

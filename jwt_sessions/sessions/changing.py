@@ -2,11 +2,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.utils import timezone
+
 from jwt_sessions import clients
-from jwt_sessions.models import Session
+from jwt_sessions.models import RefreshToken, Session
 from jwt_sessions.revocation import auth_hashes
+from jwt_sessions.tokens import mint_access_token
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from django.contrib.auth.models import AbstractBaseUser
@@ -19,6 +23,21 @@ def rename(sid: UUID, *, user: AbstractBaseUser, device_name: str) -> Session | 
     if not mine.live().update(device_name=name):
         return None
     return mine.select_related("refresh_token").first()
+
+
+def prove_again(session: Session, *, amr: Sequence[str]) -> str | None:
+    """Note that the person behind `session` has just proven themselves, in all by `amr`.
+
+    Returns a fresh access token, which says so, as will those of later refreshes; None if the
+    session is revoked. Access tokens of before say what they said.
+    """
+    now = timezone.now()
+    this = Session.objects.filter(pk=session.pk)
+    if not this.update_unrevoked(amr=list(amr), auth_time=now):
+        return None
+    session.refresh_token = RefreshToken.objects.get(pk=session.pk)
+    session.amr, session.auth_time = list(amr), now
+    return mint_access_token(session, now=now)
 
 
 def rebind(session: Session, user: AbstractBaseUser) -> bool:

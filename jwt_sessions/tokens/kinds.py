@@ -28,6 +28,8 @@ class SessionAccessToken(AccessToken):
         self.payload = payload
         self.sid = sid
         self.session: Session | None = None
+        # Whether a code came with the same request, and was good.
+        self.has_proven_code = False
 
     @property
     def current_time(self) -> datetime:  # type: ignore[override]  # simplejwt writes it, we do not

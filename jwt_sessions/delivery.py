@@ -1,0 +1,51 @@
+"""How a text reaches a person: by Django's mail, or by what the project sends SMS with."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.mail import send_mail
+from django.template.loader import render_to_string
+
+from jwt_sessions.conf import SMS, conf
+from jwt_sessions.exceptions import NotDelivered
+
+logger = logging.getLogger(__name__)
+
+
+def deliver_code(code: str, *, channel: str, address: str) -> None:
+    """Send a code. Raises ``NotDelivered``, whatever went wrong."""
+    context = {
+        "code": code,
+        "site": conf.MFA_ISSUER_NAME,
+        "host": urlsplit(conf.ISSUER).hostname or "",
+        "minutes": max(1, round(conf.MFA_MESSAGE_LIFETIME.total_seconds() / 60)),
+    }
+    try:
+        if channel == SMS:
+            _send_sms(address, _render("sms/code", context))
+        else:
+            mail(address, "code", context)
+    except Exception as error:
+        # Not what was sent, nor to whom.
+        logger.exception("a code cannot be sent by %s", channel)
+        raise NotDelivered from error
+
+
+def mail(address: str, name: str, context: dict[str, Any]) -> None:
+    """Send what the templates ``mail/<name>_subject.txt`` and ``mail/<name>.txt`` say."""
+    subject = " ".join(_render(f"mail/{name}_subject", context).split())
+    send_mail(subject, _render(f"mail/{name}", context), None, [address])
+
+
+def _send_sms(number: str, text: str) -> None:
+    sender = conf.MFA_SMS_SENDER
+    if sender is None:
+        raise NotDelivered("MFA_SMS_SENDER is not set")
+    sender(number, text)
+
+
+def _render(name: str, context: dict[str, Any]) -> str:
+    return render_to_string(f"jwt_sessions/{name}.txt", context).strip() + "\n"

@@ -1,0 +1,249 @@
+"""Adding, naming and removing devices. Nothing counts as a factor before a code has proven it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from django.db import transaction
+from django.utils import timezone
+
+from jwt_sessions import clients, sessions
+from jwt_sessions.claims import AMR_ONE_TIME_CODE, AMR_SMS, add_factor
+from jwt_sessions.conf import SMS
+from jwt_sessions.exceptions import FactorNeeded, ProofNeeded, TooManyDevices
+from jwt_sessions.mfa import events, policy, recovery_codes
+from jwt_sessions.mfa.devices import device_models, find_device, list_devices
+from jwt_sessions.mfa.proving import tell_if_locked
+from jwt_sessions.mfa.qr import group_secret, otpauth_uri, qr_svg
+from jwt_sessions.models import (
+    EncryptedTOTP,
+    FactorAllowance,
+    FactorDevice,
+    MessageDevice,
+    PendingLogin,
+    RecoveryCode,
+    RecoveryCodes,
+    SecurityEventKind,
+    Session,
+)
+from jwt_sessions.sessions import Refusal
+from jwt_sessions.sessions.announcing import session_alias
+from jwt_sessions.sessions.locking import take_turns
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from jwt_sessions.mfa.devices import OwnedDevice
+
+DeviceT = TypeVar("DeviceT", bound=FactorDevice)
+
+NAME_LENGTH: Final = 64
+MAX_DEVICES: Final = 10
+# How long a secret that nobody has confirmed waits.
+ENROLLMENT_LIFETIME: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class TOTPEnrollment:
+    """A secret to put into an authenticator app, in three ways. It counts once it is confirmed."""
+
+    device_id: str
+    secret: str = field(repr=False)
+    otpauth_uri: str = field(repr=False)
+    qr_svg: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A device that counts from now on.
+
+    `recovery_codes` are shown this once; there are none for who has some already. `access` is a
+    fresh token of the session, which has proven a second factor by this.
+    """
+
+    recovery_codes: list[str] = field(repr=False)
+    access: str | None = field(repr=False)
+    other_sessions: int
+
+
+def begin_totp(user: Any, *, name: str = "") -> TOTPEnrollment:
+    """Make a secret for an authenticator app; one that nobody confirmed makes room for it.
+
+    Raises ``TooManyDevices``.
+    """
+    with transaction.atomic(using=session_alias()):
+        take_turns(user)
+        EncryptedTOTP.objects.filter(user_id=user.pk, confirmed=False).delete()
+        _check_room(user)
+        device = EncryptedTOTP.make(user_id=user.pk, name=_clean(name))
+    secret = device.secret
+    uri = otpauth_uri(secret, user.get_username())
+    return TOTPEnrollment(device_id(device), group_secret(secret), uri, qr_svg(uri))
+
+
+def begin_message(user: Any, *, channel: str, address: str, name: str = "") -> str:
+    """Send a code to an address that is to become a factor; return the device's id.
+
+    To begin again sends again. Raises ``TooManyDevices``, ``TooSoon`` and ``NotDelivered``.
+    """
+    values = {"address": address, "name": _clean(name), "created_at": timezone.now()}
+    values |= {"hashed_code": "", "code_expires_at": None}
+    with transaction.atomic(using=session_alias()):
+        take_turns(user)
+        # An UPDATE first: SQLite cannot wait for its turn after a read.
+        waiting = {"user_id": user.pk, "channel": channel, "confirmed": False}
+        if not MessageDevice.objects.filter(**waiting).update(**values):
+            MessageDevice.objects.create(**waiting, **values)
+        _check_room(user)
+        device = MessageDevice.objects.get(**waiting)
+    device.send_code()
+    return device_id(device)
+
+
+def confirm(
+    model: type[FactorDevice],
+    enrollment_id: str,
+    code: str,
+    *,
+    session: Session,
+    is_proven: bool,
+    request: HttpRequest | None = None,
+) -> Confirmed | Refusal:
+    """Let a device count, by a first code of its own.
+
+    `is_proven` says whether the caller has proven a second factor; without that, who has one gets
+    no other (raises ``ProofNeeded``). Refuses ``device_unknown`` and ``wrong_code``.
+    """
+    user, now = session.user, timezone.now()
+    device = _find_unconfirmed(model, user, enrollment_id)
+    if device is None:
+        return Refusal("device_unknown")
+    allowance = FactorAllowance.objects.filter(user_id=device.user_id, factor=device.factor)
+    is_allowed = FactorAllowance.objects.take(device.user_id, device.factor, now=now)
+    match = device.match(code, now=now) if is_allowed else None
+    if match is None:
+        tell_if_locked(user, device.factor, request=request)
+        return Refusal("wrong_code")
+    has_codes = RecoveryCode.objects.left_to(device.user_id)
+    new_codes = None if has_codes else recovery_codes.NewCodes.make()
+    with transaction.atomic(using=session_alias()):
+        take_turns(user)
+        if not device.accept(match, now=now):
+            return Refusal("wrong_code")
+        if not is_proven and any(owned.is_factor for owned in list_devices(user)):
+            raise ProofNeeded
+        _let_count(device)
+        allowance.begin_anew()
+        if new_codes is not None:
+            recovery_codes.store(user, new_codes)
+        _record(SecurityEventKind.FACTOR_ADDED, user, device.factor, device.name, session, request)
+        amr = (AMR_SMS,) if device.factor == SMS else (AMR_ONE_TIME_CODE,)
+        access = sessions.prove_again(session, amr=add_factor(session.amr, amr))
+    codes = [] if new_codes is None else new_codes.codes
+    return Confirmed(codes, access, count_other_sessions(session))
+
+
+def rename(user: Any, owned_id: str, *, name: str) -> OwnedDevice | None:
+    """Give a device another name; None where it is not this person's."""
+    device = find_device(user, owned_id)
+    if device is None or not device.rows().filter(user_id=user.pk).update(name=_clean(name)):
+        return None
+    return find_device(user, owned_id)
+
+
+def remove(
+    user: Any,
+    owned_id: str,
+    *,
+    session: Session | None = None,
+    request: HttpRequest | None = None,
+) -> bool:
+    """Remove a device; return False where it is not this person's.
+
+    With the last factor the recovery codes go too. Raises ``FactorNeeded`` where it is the last
+    one of a person who must have one.
+    """
+    device = find_device(user, owned_id)
+    if device is None:
+        return False
+    with transaction.atomic(using=session_alias()):
+        take_turns(user)
+        row = device.rows().filter(user_id=user.pk)
+        # An UPDATE first: SQLite cannot wait for its turn after a read, which a deletion may do.
+        if not row.update(confirmed=True):
+            return False
+        row.delete()
+        if not any(owned.is_factor for owned in list_devices(user)):
+            if policy.is_required(user):
+                raise FactorNeeded
+            RecoveryCodes.objects.filter(user_id=user.pk).delete()
+        kind = SecurityEventKind.FACTOR_REMOVED
+        _record(kind, user, device.method, device.name, session, request)
+    return True
+
+
+def reset(user: Any, *, by: Any = None, request: HttpRequest | None = None) -> int:
+    """Remove all devices of a person who has lost them; return how many that were.
+
+    For staff, who must be sure of whom they do it for. Pending logins end.
+    """
+    with transaction.atomic(using=session_alias()):
+        take_turns(user)
+        PendingLogin.objects.filter(user_id=user.pk).delete()
+        count = 0
+        for model in device_models().values():
+            rows = model.objects.devices_for_user(user).using(session_alias())
+            count += rows.count()
+            rows.delete()
+        FactorAllowance.objects.filter(user_id=user.pk).begin_anew()
+        staff = None if by is None else str(by.pk)
+        kind = SecurityEventKind.FACTORS_RESET
+        events.record(kind, user, request=request, devices=count, by=staff)
+    return count
+
+
+def count_other_sessions(session: Session) -> int:
+    """Return how many other live sessions the person has, which they may want to end."""
+    return Session.objects.filter(user=session.user).live().exclude(pk=session.pk).count()
+
+
+def device_id(device: FactorDevice) -> str:
+    """Return the id that a device has for clients, as ``OwnedDevice.id`` does."""
+    return f"{device.model_label()}-{device.pk}"
+
+
+def _find_unconfirmed(model: type[DeviceT], user: Any, enrollment_id: str) -> DeviceT | None:
+    since = timezone.now() - ENROLLMENT_LIFETIME
+    waiting = model.objects.filter(user_id=user.pk, confirmed=False, created_at__gt=since)
+    return next((device for device in waiting if device_id(device) == enrollment_id), None)
+
+
+def _check_room(user: Any) -> None:
+    if len(list_devices(user)) >= MAX_DEVICES:
+        raise TooManyDevices
+
+
+def _let_count(device: FactorDevice) -> None:
+    """Confirm a device; of addresses, the one before it goes."""
+    if isinstance(device, MessageDevice):
+        former = {"user_id": device.user_id, "channel": device.channel, "confirmed": True}
+        MessageDevice.objects.filter(**former).delete()
+    row = type(device).objects.filter(pk=device.pk)
+    row.update(confirmed=True, confirmed_at=timezone.now())
+
+
+def _clean(name: str) -> str:
+    return clients.clean_text(name, NAME_LENGTH)
+
+
+def _record(
+    kind: SecurityEventKind,
+    user: Any,
+    method: str,
+    name: str,
+    session: Session | None,
+    request: HttpRequest | None,
+) -> None:
+    events.record(kind, user, session=session, request=request, method=method, name=name)

@@ -1,0 +1,96 @@
+"""What is told of a second factor: a record, a signal and a mail."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext, pgettext
+
+from jwt_sessions import clients, signals
+from jwt_sessions.conf import EMAIL, SMS, TOTP, conf
+from jwt_sessions.delivery import mail
+from jwt_sessions.models import SecurityEvent, SecurityEventKind
+from jwt_sessions.models.recovery_codes import RECOVERY_CODE
+from jwt_sessions.sessions.announcing import announce, session_alias
+
+if TYPE_CHECKING:
+    from django.dispatch import Signal
+    from django.http import HttpRequest
+
+    from jwt_sessions.models import Session
+
+logger = logging.getLogger(__name__)
+
+SIGNALS: Final[dict[SecurityEventKind, Signal]] = {
+    SecurityEventKind.FACTOR_ADDED: signals.factor_added,
+    SecurityEventKind.FACTOR_REMOVED: signals.factor_removed,
+    SecurityEventKind.FACTORS_RESET: signals.factors_reset,
+    SecurityEventKind.RECOVERY_CODE_USED: signals.recovery_code_used,
+    SecurityEventKind.RECOVERY_CODES_LOW: signals.recovery_codes_low,
+    SecurityEventKind.RECOVERY_CODES_RENEWED: signals.recovery_codes_renewed,
+    SecurityEventKind.TOO_MANY_WRONG_CODES: signals.too_many_wrong_codes,
+}
+
+
+def record(
+    kind: SecurityEventKind,
+    user: Any,
+    *,
+    request: HttpRequest | None,
+    session: Session | None = None,
+    **facts: Any,
+) -> None:
+    """Write a ``SecurityEvent``; after the commit send its signal and, if set, a mail."""
+    event = SecurityEvent(
+        kind=kind,
+        user_id=user.pk,
+        session_id=None if session is None else session.pk,
+        address=clients.address_of(request),
+        facts=facts,
+    )
+    event.save(using=session_alias())
+    announce(SIGNALS[kind], sender=SecurityEvent, user=user, event=event, request=request)
+    if conf.SECURITY_MAILS:
+        tell = partial(_mail, event, user, request)
+        transaction.on_commit(tell, using=session_alias(), robust=True)
+
+
+def name_of_method(method: str) -> str:
+    """Return what to call a method when speaking to people."""
+    names = {
+        TOTP: gettext("authenticator app"),
+        EMAIL: gettext("e-mail"),
+        SMS: pgettext("a text message", "SMS"),
+        RECOVERY_CODE: gettext("recovery code"),
+    }
+    return names.get(method, method)
+
+
+def _mail(event: SecurityEvent, user: Any, request: HttpRequest | None) -> None:
+    address = _address_of(user)
+    if not address:
+        return
+    client = clients.describe(request)
+    context = {
+        "event": event,
+        "user": user,
+        "site": conf.MFA_ISSUER_NAME,
+        "at": timezone.localtime(event.at),
+        "device": " / ".join(filter(None, [client.browser, client.platform])),
+        "method": name_of_method(event.facts.get("method", "")),
+        "name": event.facts.get("name", ""),
+    }
+    try:
+        mail(address, event.kind, context)
+    except Exception:
+        # The change is made; that its owner does not hear of it must not undo it.
+        logger.exception("a mail about %s cannot be sent", event.kind)
+
+
+def _address_of(user: Any) -> str:
+    has_address = hasattr(user, "get_email_field_name")
+    return getattr(user, user.get_email_field_name(), "") if has_address else ""
