@@ -6,7 +6,6 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import django_otp
 from django.db import transaction
 from django.utils import timezone
 
@@ -173,4 +172,6 @@ def _accept_stock(user: Any, device: OwnedDevice, instance: Any, code: str) -> b
     if hasattr(instance, "throttling_failure_count"):
         many = row.filter(throttling_failure_count__gt=MAX_STOCK_FAILURES)
         many.update(throttling_failure_count=MAX_STOCK_FAILURES)
-    return django_otp.verify_token(user, instance.persistent_id, code) is not None
+    # As ``django_otp.verify_token`` does, which knows no ids but whole numbers.
+    locked = row.select_for_update().first()
+    return locked is not None and bool(locked.verify_token(code))
