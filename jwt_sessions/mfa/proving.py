@@ -6,12 +6,12 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import django_otp
 from django.db import transaction
 from django.utils import timezone
 
 from jwt_sessions.claims import AMR_ONE_TIME_CODE, AMR_SMS
 from jwt_sessions.conf import SMS
+from jwt_sessions.exceptions import BadKey
 from jwt_sessions.mfa import events
 from jwt_sessions.mfa.devices import OwnedDevice, list_devices, load_all
 from jwt_sessions.models import FactorAllowance, MessageDevice, SecurityEventKind
@@ -105,9 +105,13 @@ def tell_if_locked(user: Any, factor: str, *, request: HttpRequest | None) -> No
 def _candidates(
     user: Any, code: str, method: str | None, now: datetime, tried: list[str]
 ) -> Iterator[Candidate]:
-    """Yield the devices that the code is of, one factor after the other; note those in `tried`."""
+    """Yield the devices that the code is of, one factor after the other; note those in `tried`.
+
+    Raises ``BadKey`` where one cannot be asked and no other takes the code.
+    """
     if not 0 < len(code) <= MAX_LENGTH:
         return
+    unreadable: BadKey | None = None
     for factor, devices in _by_factor(list_devices(user), code, method).items():
         matching = list(_load(devices, code, now, is_asked=method is not None))
         if not matching:
@@ -115,7 +119,13 @@ def _candidates(
         tried.append(factor)
         if FactorAllowance.objects.take(user.pk, factor, now=now):
             for device, instance in matching:
-                yield from _match(user, device, instance, code, now)
+                try:
+                    found = list(_match(user, device, instance, code, now))
+                except BadKey as error:
+                    found, unreadable = [], error
+                yield from found
+    if unreadable is not None:
+        raise unreadable
 
 
 def _by_factor(
@@ -173,4 +183,6 @@ def _accept_stock(user: Any, device: OwnedDevice, instance: Any, code: str) -> b
     if hasattr(instance, "throttling_failure_count"):
         many = row.filter(throttling_failure_count__gt=MAX_STOCK_FAILURES)
         many.update(throttling_failure_count=MAX_STOCK_FAILURES)
-    return django_otp.verify_token(user, instance.persistent_id, code) is not None
+    # As ``django_otp.verify_token`` does, which knows no ids but whole numbers.
+    locked = row.select_for_update().first()
+    return locked is not None and bool(locked.verify_token(code))
