@@ -11,14 +11,10 @@ from urllib.parse import urlsplit
 import pytest
 from django.core import mail
 from django.urls import path
-from rest_framework.permissions import IsAuthenticated
-from rest_framework.response import Response
 from rest_framework.test import APIClient
-from rest_framework.views import APIView
 
-from jwt_sessions.authentication import JWTSessionAuthentication
-from jwt_sessions.autocommit import in_autocommit
-from jwt_sessions.permissions import HasCode
+from example_project.policy import must_have_second_factor
+from example_project.views import MeView, TransferView
 from tests.authenticators import Authenticator
 from tests.people import Device, make_user
 from tests.serving import ROOT
@@ -31,31 +27,16 @@ EXCHANGES = re.findall(r"```sh\n([^`]*)```\n\n```http\n(.*?)```", PAGE, re.DOTAL
 # What an answer says in words that do not change from one run to the next.
 FIXED = {
     *("code", "methods", "expires_in", "acr_values", "max_age", "recovery_codes_remaining"),
-    *("enabled", "required", "type", "name", "revoked", "other_sessions", "paid", "username"),
+    *("enabled", "required", "type", "name", "revoked", "other_sessions", "done", "username"),
 }
+OTHER_SESSIONS = 8  # that Alice has in the demo
 OF_THE_SITE = {"SITE": "http://testserver", "API": "http://testserver/api/auth"}
-
-
-class Me(APIView):
-    authentication_classes = [JWTSessionAuthentication]
-    permission_classes = [IsAuthenticated]
-
-    def get(self, request):
-        return Response({"username": request.user.get_username()})
-
-
-class Payments(APIView):
-    authentication_classes = [JWTSessionAuthentication]
-    permission_classes = [IsAuthenticated, HasCode]
-
-    def post(self, request):
-        return Response({"paid": True})
 
 
 urlpatterns = [
     *of_the_tests,
-    path("api/me/", Me.as_view()),
-    path("api/payments/", in_autocommit(Payments.as_view())),
+    path("api/me/", MeView.as_view()),
+    path("api/transfer/", TransferView.as_view()),
 ]
 
 
@@ -146,14 +127,14 @@ class Curl:
 
 @pytest.fixture
 def site(transactional_db, settings, set_jwt):
-    """The demo's people, on a site whose staff must have a second factor."""
+    """The demo, as far as the page needs it."""
     settings.ROOT_URLCONF = __name__
-    set_jwt(MFA_REQUIRED=lambda user: user.is_staff, SECURITY_MAILS=False)
-    for name, is_staff in {"alice": False, "bob": False, "carol": True}.items():
-        user = make_user(name, is_staff=is_staff)
+    set_jwt(MFA_REQUIRED=must_have_second_factor, SECURITY_MAILS=False)
+    for name in ("alice", "carol", "dave"):
+        user = make_user(name)
         user.set_password(f"{name}-demo")
         user.save()
-        for _ in range(8 if name == "bob" else 0):
+        for _ in range(OTHER_SESSIONS if name == "alice" else 0):
             Device().sign_in(user, f"{name}-demo")
 
 
