@@ -14,7 +14,7 @@ from jwt_sessions.claims import AMR_ONE_TIME_CODE, AMR_SMS, add_factor
 from jwt_sessions.conf import SMS
 from jwt_sessions.exceptions import FactorNeeded, ProofNeeded, TooManyDevices
 from jwt_sessions.mfa import events, policy, recovery_codes
-from jwt_sessions.mfa.devices import device_models, find_device, list_devices
+from jwt_sessions.mfa.devices import device_models, find_device, list_devices, with_times
 from jwt_sessions.mfa.proving import tell_if_locked
 from jwt_sessions.mfa.qr import group_secret, otpauth_uri, qr_svg
 from jwt_sessions.models import (
@@ -150,7 +150,8 @@ def rename(user: Any, owned_id: str, *, name: str) -> OwnedDevice | None:
     device = find_device(user, owned_id)
     if device is None or not device.rows().filter(user_id=user.pk).update(name=_clean(name)):
         return None
-    return find_device(user, owned_id)
+    found = find_device(user, owned_id)
+    return None if found is None else next(iter(with_times([found])), None)
 
 
 def remove(
