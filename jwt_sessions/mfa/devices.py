@@ -9,7 +9,7 @@ from django.db import connections, router
 from django.db.models import CharField
 from django_otp import device_classes
 
-from jwt_sessions.conf import TOTP
+from jwt_sessions.conf import TOTP, until_settings_change
 from jwt_sessions.models import EncryptedTOTP, FactorDevice, MessageDevice, RecoveryCodes
 from jwt_sessions.models.recovery_codes import RECOVERY_CODE
 
@@ -113,6 +113,7 @@ def methods_of(devices: Iterable[OwnedDevice]) -> list[str]:
     return list(dict.fromkeys(device.method for device in devices))
 
 
+@until_settings_change
 def device_models() -> dict[str, type[Device]]:
     """Return all models of devices by label, ours first."""
     models = {model.model_label(): model for model in OURS}

@@ -222,7 +222,7 @@ def _find_unconfirmed(model: type[DeviceT], user: Any, enrollment_id: str) -> De
 
 
 def _check_room(user: Any) -> None:
-    if len(list_devices(user)) >= MAX_DEVICES:
+    if sum(device.is_factor for device in list_devices(user)) >= MAX_DEVICES:
         raise TooManyDevices
 
 
