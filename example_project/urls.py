@@ -3,10 +3,11 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from example_project.views import HomeView, MeView
+from jwt_sessions.admin.second_factor import with_second_factor
 
 urlpatterns = [
     path("", HomeView.as_view(), name="home"),
-    path("admin/", admin.site.urls),
+    path("admin/", with_second_factor(admin.site).urls),
     path("api/me/", MeView.as_view(), name="me"),
     path("api/auth/", include("jwt_sessions.api.urls")),
     path(".well-known/", include("jwt_sessions.well_known.urls")),
