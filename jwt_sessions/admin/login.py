@@ -40,6 +40,10 @@ WRONG_CODE: Final = _(
     "The password was right, but this code is not valid. Please try the next one. After several "
     "wrong codes, none is valid for a while."
 )
+WRONG_CODE_IN_SESSION: Final = _(
+    "This code is not valid. Please try the next one. After several wrong codes, none is valid for "
+    "a while."
+)
 LOGIN_OVER: Final = _("This login took too long, or is complete. Please log in again.")
 NOT_ENROLLED: Final = _(
     "Your account needs a second factor and has none yet. Please set one up first, then log in "
@@ -150,7 +154,7 @@ class TwoStepLoginView(LoginView):
         self.has_failed = True
         if outcome.reason in OVER:
             return self.ask_for_password(alert=LOGIN_OVER)
-        form.add_error("code", WRONG_CODE)
+        form.add_error("code", WRONG_CODE if awaited.mfa_token else WRONG_CODE_IN_SESSION)
         return self.ask_for_code(awaited, form)
 
     def let_in(self, awaited: Awaited, proof: mfa.Proof, codes_left: int | None) -> HttpResponse:
