@@ -55,6 +55,16 @@ class OwnedDevice:
         """Whether it makes a second factor by itself: our recovery codes only stand in for one."""
         return self.model is not RecoveryCodes
 
+    @property
+    def is_interactive(self) -> bool:
+        """Whether it sends codes when it is asked to, by what django-otp calls a challenge."""
+        return not hasattr(self.model.generate_challenge, "stub")
+
+    @property
+    def persistent_id(self) -> str:
+        """What django-otp calls the device by, in ``request.session`` too."""
+        return f"{self.model.model_label()}/{self.model._meta.pk.to_python(self.pk)}"
+
     def rows(self) -> QuerySet[Any]:
         """Return a query for the one row."""
         return _rows(self.model).filter(pk=self.pk)
