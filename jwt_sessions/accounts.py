@@ -5,6 +5,7 @@ A password is proven, upgraded or changed; a user is deactivated or deleted.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import copy
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from jwt_sessions.models import RevokedReason
 from jwt_sessions.revocation import may_sign_in
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from django.contrib.auth.models import AbstractBaseUser
     from django.db.models import Field, Model, QuerySet
@@ -41,12 +42,19 @@ def prove_password(
     ``user_login_failed`` has been sent. A hash upgraded on the way (each Django release raises
     the work factor) ends no session.
     """
-    proving = _proving.set(credentials["password"])
-    try:
+    with proving(credentials["password"]):
         user = authenticate(request=request, **credentials)
-    finally:
-        _proving.reset(proving)
     return user if user is not None and may_sign_in(user) else None
+
+
+@contextmanager
+def proving(password: str | None) -> Iterator[None]:
+    """Let a hash that is upgraded meanwhile, while `password` is proven, end no session."""
+    token = _proving.set(password)
+    try:
+        yield
+    finally:
+        _proving.reset(token)
 
 
 def connect() -> None:

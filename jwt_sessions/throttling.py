@@ -80,7 +80,7 @@ class CountingThrottle(BaseThrottle):
         """Return in how many seconds the next try may be let through."""
         return self.seconds
 
-    def refuse(self, request: Request, counter: Counter, seconds: int) -> bool:
+    def refuse(self, request: HttpRequest, counter: Counter, seconds: int) -> bool:
         """Note when to come back, tell the operator, and return False."""
         self.seconds = seconds
         logger.info("limit %s reached", counter.scope)
@@ -104,15 +104,18 @@ class SignInThrottle(CountingThrottle):
     taken: tuple[Counter, ...] = ()
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        """Return whether this sign-in may be tried.
-
-        Raises ``ServiceUnavailable`` where the cache cannot be asked: else it would be enough to
-        bring it down.
-        """
+        """Return whether this sign-in may be tried. Raises as ``allow`` does."""
         if request.method in SAFE_METHODS:  # nobody signs in by these
             return True
-        name, network = self.name_of(request), _network_of(request)
-        account = _account_called(name)
+        return self.allow(_http(request), name=self.name_of(request))
+
+    def allow(self, request: HttpRequest, *, name: str) -> bool:
+        """Return whether a sign-in by that name may be tried, in a view of any kind.
+
+        Whoever asks calls ``settle`` in the end. Raises ``ServiceUnavailable`` where the cache
+        cannot be asked: else it would be enough to bring it down.
+        """
+        network, account = clients.network_of(request), _account_called(name)
         try:
             # A caller whose address nobody knows cannot be told from any other.
             full = self.take("sign_in", network) if network else None
@@ -170,8 +173,12 @@ class CodeThrottle(SignInThrottle):
     """
 
     def allow_request(self, request: Request, view: Any) -> bool:
+        """Return whether this code may be tried."""
+        return self.allow(_http(request), name="")
+
+    def allow(self, request: HttpRequest, *, name: str) -> bool:
         """Return whether this code may be tried; where the cache cannot be asked, it may."""
-        network = _network_of(request)
+        network = clients.network_of(request)
         try:
             full = self.take("second_factor", network) if network else None
             return full is None or self.refuse(request, full, self.how_long(full))
@@ -192,7 +199,7 @@ class RefreshThrottle(CountingThrottle):
         counter = _counter_of_refresh(request)
         try:
             if counter is not None and counter.increase() > counter.rate.number:
-                return self.refuse(request, counter, counter.remaining())
+                return self.refuse(_http(request), counter, counter.remaining())
         except Exception:
             logger.exception("a refresh cannot be counted")
         return True
@@ -204,7 +211,7 @@ def _counter_of_refresh(request: Request) -> Counter | None:
     try:
         sid = parse_refresh_token(_read(request, "refresh")).sid
     except InvalidToken:
-        return find_counter("refresh", _network_of(request))
+        return find_counter("refresh", clients.network_of(_http(request)))
     return find_counter("refresh_session", str(sid))
 
 
@@ -221,8 +228,8 @@ def _has_signed_in(name: str, network: str) -> bool:
         return False  # a name that the field cannot hold
 
 
-def _network_of(request: Request) -> str:
-    return clients.network_of(request._request)  # noqa: SLF001 - DRF has no public name for it
+def _http(request: Request) -> HttpRequest:
+    return request._request  # noqa: SLF001 - DRF has no public name for it
 
 
 def _account_called(name: str) -> str:

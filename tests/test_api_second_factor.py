@@ -230,6 +230,10 @@ class TestPendingLogin:
         assert done.pair.session.amr == ["hwk", "otp", "mfa"]
         assert done.pair.session.data == {"from": "elsewhere"}
 
+    def test_who_has_proven_two_factors_already_is_asked_for_no_other(self, alice, authenticator):
+        pair = mfa.sign_in(alice, amr=["hwk", "user", "mfa"])
+        assert claims_of(pair.access)["acr"] == "aal2"
+
 
 class TestRecoveryCodes:
     @proves("M5", "P10")

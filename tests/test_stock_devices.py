@@ -15,6 +15,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from jwt_sessions import mfa
+from jwt_sessions.mfa.devices import with_times
 from jwt_sessions.models import FactorAllowance
 from tests.authenticators import enroll
 from tests.people import Device, claims_of
@@ -101,7 +102,7 @@ def test_a_stock_app_tells_when_it_was_added_and_used(phone, alice, totp, clock)
     added = timezone.now()
     clock.shift(600)
     assert sign_in(alice, code_of(totp)).status_code == 200
-    [device] = mfa.list_devices(alice)
+    [device] = with_times(mfa.list_devices(alice))
     assert (device.confirmed_at, device.last_used_at) == (added, added + timedelta(seconds=600))
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
+    from jwt_sessions.models import Session
+
 logger = logging.getLogger(__name__)
 
 Outcome = TypeVar("Outcome")
@@ -66,12 +68,14 @@ def prove(
     code: str,
     *,
     method: str | None = None,
+    session: Session | None = None,
     request: HttpRequest | None = None,
     then: Callable[[Proof], Outcome | Refusal],
 ) -> Outcome | Refusal:
     """Judge a code, spend it, and do `then` in the same transaction.
 
-    Without `method` it is tried as whatever it looks like. Each try is counted before it is
+    `session` is the one it is proven in, if any: wrong codes are on record with it. Without
+    `method` the code is tried as whatever it looks like. Each try is counted before it is
     judged; nothing is hashed while a lock is held. Where `then` refuses or raises, the code is not
     spent. The refusal is returned, not raised, so that what was counted stays counted.
     """
@@ -90,16 +94,18 @@ def prove(
             # What a device of others has counted for itself; ours is counted already.
             transaction.set_rollback(True, using=session_alias())
     for factor in tried:
-        tell_if_locked(user, factor, request=request)
+        tell_if_locked(user, factor, session=session, request=request)
     logger.debug("a code of user %s refused, tried as %s", user.pk, tried)
     return Refusal("wrong_code" if tried else "no_such_factor")
 
 
-def tell_if_locked(user: Any, factor: str, *, request: HttpRequest | None) -> None:
+def tell_if_locked(
+    user: Any, factor: str, *, session: Session | None, request: HttpRequest | None
+) -> None:
     """Record, once for each time, that wrong codes have locked a factor."""
     if FactorAllowance.objects.tell_once(user.pk, factor, now=timezone.now()):
         kind = SecurityEventKind.TOO_MANY_WRONG_CODES
-        events.record(kind, user, request=request, method=factor)
+        events.record(kind, user, session=session, request=request, method=factor)
 
 
 def _candidates(
