@@ -326,6 +326,12 @@ class TestStepUp:
         )  # the allowance of a network that she has signed in from
         assert phone.post("token/step-up/", wrong).status_code == 429
 
+    @proves("P10")
+    def test_a_wrong_code_is_no_wrong_password(self, phone, authenticator, set_jwt):
+        set_jwt(THROTTLE_RATES={"sign_in_account": "1/hour", "sign_in": "1/min"})
+        answers = [phone.post("token/step-up/", {"code": "000000"}) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [401] * 3
+
     def test_a_wrong_code_is_told(self, phone, authenticator):
         answer = phone.post("token/step-up/", {"code": authenticator.wrong_code()})
         assert (answer.status_code, answer.json()["code"]) == (401, "invalid_code")
