@@ -82,6 +82,7 @@ WORKS: Final = (
     Work("refresh", refresh.steps, aim=0.35, must=0.50),
     Work("login", login.steps, aim=1.2, must=1.5),
     Work("code, beside a login", code.steps),
+    Work("recovery code, the same", partial(code.steps, is_recovery_code=True)),
     Work("refresh, limited", refresh.steps, aim=0.35, must=0.50, settings=THROTTLED),
     Work("login, limited", login.steps, aim=1.2, must=1.5, settings=THROTTLED),
     _read("HS256", aim=0.4, must=0.7),
