@@ -9,6 +9,7 @@ from django.core.cache import cache
 
 from jwt_sessions import sessions
 from jwt_sessions.sessions import refreshing
+from tests.inboxes import Mailbox, Telephone
 from tests.people import Device, make_user
 from tests.racing import Threads
 
@@ -92,6 +93,20 @@ def threads():
     yield start
     for each in started:
         each.close()
+
+
+@pytest.fixture
+def mailbox(settings):
+    """Where Alice reads her mail."""
+    return Mailbox(settings)
+
+
+@pytest.fixture
+def telephone(set_jwt):
+    """Alice's telephone, and a gateway that reaches it."""
+    telephone = Telephone()
+    set_jwt(MFA_SMS_SENDER=telephone)
+    return telephone
 
 
 @pytest.fixture
