@@ -9,6 +9,7 @@ from django.core.cache import cache
 
 from jwt_sessions import sessions
 from jwt_sessions.sessions import refreshing
+from tests.factor_stories import STORIES, Story
 from tests.inboxes import Mailbox, Telephone
 from tests.people import Device, make_user
 from tests.racing import Threads
@@ -113,6 +114,27 @@ def telephone(set_jwt):
 def committed(django_capture_on_commit_callbacks):
     """Run what waits for the commit: ``with committed(): ...``."""
     return lambda: django_capture_on_commit_callbacks(execute=True)
+
+
+@pytest.fixture
+def story(phone, clock):
+    """What Alice does with her second factor."""
+    return Story(phone, clock)
+
+
+@pytest.fixture
+def happen(story, committed):
+    """Let a kind of event happen, and return the session that it is of."""
+
+    def let_happen(kind, *, prepare=lambda: None):
+        act, _ = STORIES[kind]
+        if act is not Story.add:
+            story.have_app()
+        prepare()
+        with committed():
+            return act(story)
+
+    return let_happen
 
 
 @pytest.fixture
