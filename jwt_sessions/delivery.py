@@ -26,7 +26,7 @@ def deliver_code(code: str, *, channel: str, address: str) -> None:
     }
     try:
         if channel == SMS:
-            _send_sms(address, _render("sms/code", context))
+            _send_sms(address, _render("sms/code", **context))
         else:
             mail(address, "code", context)
     except Exception as error:  # noqa: BLE001 - a mail server's, a gateway's, or a template's
@@ -35,10 +35,15 @@ def deliver_code(code: str, *, channel: str, address: str) -> None:
         raise NotDelivered from None
 
 
-def mail(address: str, name: str, context: dict[str, Any]) -> None:
-    """Send what the templates ``mail/<name>_subject.txt`` and ``mail/<name>.txt`` say."""
-    subject = " ".join(_render(f"mail/{name}_subject", context).split())
-    send_mail(subject, _render(f"mail/{name}", context) + "\n", None, [address])
+def mail(address: str, name: str, context: dict[str, Any], *, base: str | None = None) -> None:
+    """Send what the templates ``mail/<name>_subject.txt`` and ``mail/<name>.txt`` say.
+
+    What of the two is missing, is there for `base`.
+    """
+    names = [name] if base is None else [name, base]
+    subject = " ".join(_render(*(f"mail/{name}_subject" for name in names), **context).split())
+    body = _render(*(f"mail/{name}" for name in names), **context)
+    send_mail(subject, f"{body}\n", None, [address])
 
 
 def log_failure(error: Exception, what: str) -> None:
@@ -54,5 +59,5 @@ def _send_sms(number: str, text: str) -> None:
     sender(number, text)
 
 
-def _render(name: str, context: dict[str, Any]) -> str:
-    return render_to_string(f"jwt_sessions/{name}.txt", context).strip()
+def _render(*names: str, **context: Any) -> str:
+    return render_to_string([f"jwt_sessions/{name}.txt" for name in names], context).strip()

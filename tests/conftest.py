@@ -10,6 +10,8 @@ from django.core.cache import cache
 from jwt_sessions import sessions
 from jwt_sessions.models.recovery_codes import RecoveryCodeHasher
 from jwt_sessions.sessions import refreshing
+from tests.factor_stories import STORIES, Story
+from tests.inboxes import Mailbox, Telephone
 from tests.people import Device, make_user
 from tests.racing import Threads
 
@@ -96,9 +98,44 @@ def threads():
 
 
 @pytest.fixture
+def mailbox(settings):
+    """Where Alice reads her mail."""
+    return Mailbox(settings)
+
+
+@pytest.fixture
+def telephone(set_jwt):
+    """Alice's telephone, and a gateway that reaches it."""
+    telephone = Telephone()
+    set_jwt(MFA_SMS_SENDER=telephone)
+    return telephone
+
+
+@pytest.fixture
 def committed(django_capture_on_commit_callbacks):
     """Run what waits for the commit: ``with committed(): ...``."""
     return lambda: django_capture_on_commit_callbacks(execute=True)
+
+
+@pytest.fixture
+def story(phone, clock):
+    """What Alice does with her second factor."""
+    return Story(phone, clock)
+
+
+@pytest.fixture
+def happen(story, committed):
+    """Let a kind of event happen, and return the session that it is of."""
+
+    def let_happen(kind, *, prepare=lambda: None):
+        act, _ = STORIES[kind]
+        if act is not Story.add:
+            story.have_app()
+        prepare()
+        with committed():
+            return act(story)
+
+    return let_happen
 
 
 @pytest.fixture

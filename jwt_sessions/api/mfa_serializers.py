@@ -17,11 +17,20 @@ from jwt_sessions.mfa.proving import MAX_LENGTH
 from jwt_sessions.models import Channel
 
 # E.164: a plus, the country, up to 15 digits in all.
-PHONE_NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}\Z", re.ASCII)
+PHONE_NUMBER: Final = re.compile(r"\A\+[1-9][0-9]{6,14}\Z", re.ASCII)
+EMAIL_ADDRESS: Final = EmailValidator()
 METHOD_LENGTH: Final = 120
 is_phone_number = RegexValidator(
     PHONE_NUMBER, _("Write the number with its country: +491701234567."), code="invalid"
 )
+
+
+def is_email_address(text: str) -> None:
+    """Raise Django's ``ValidationError`` for what is none, or looks like another one.
+
+    Its validator lets through domains with characters that turn the direction of writing.
+    """
+    EMAIL_ADDRESS(text if text.isprintable() else "")
 
 
 class CodeField(TextField):
@@ -124,7 +133,7 @@ class BeginMessageSerializer(serializers.Serializer[Any]):
         is_sms = attrs["channel"] == SMS
         if attrs["channel"] not in conf.MFA_METHODS or (is_sms and conf.MFA_SMS_SENDER is None):
             raise serializers.ValidationError({"channel": _("This is not offered here.")})
-        validate = is_phone_number if is_sms else EmailValidator()
+        validate = is_phone_number if is_sms else is_email_address
         if is_sms:
             attrs["address"] = re.sub(r"[ \xa0().-]", "", attrs["address"])
         try:

@@ -85,7 +85,7 @@ def _mail(event: SecurityEvent, user: Any, request: HttpRequest | None) -> None:
         "former": event.facts.get("replaces", ""),
     }
     try:
-        mail(address, event.kind, context)
+        mail(address, event.kind, context, base="security_event")
     except Exception as error:  # noqa: BLE001 - a mail server's, or a template's
         # The change is made; that its owner does not hear of it must not undo it.
         log_failure(error, f"a mail about {event.kind} cannot be sent")

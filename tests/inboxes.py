@@ -1,0 +1,111 @@
+"""Where codes arrive: a mailbox, and a telephone."""
+
+from __future__ import annotations
+
+import re
+
+from django.core import mail
+from django.core.mail.backends.base import BaseEmailBackend
+
+
+class Mailbox:
+    """What Django's mail has sent, of codes."""
+
+    channel = "email"
+    address = "alice@home.example"
+    masked = "a•••@home.example"
+    other_address = "alice@work.example"
+    amr = ("pwd", "otp", "mfa")
+
+    def __init__(self, settings):
+        self.settings = settings
+        self.backend = settings.EMAIL_BACKEND
+
+    @property
+    def messages(self):
+        """Pairs of address and text, oldest first."""
+        codes = [sent for sent in mail.outbox if sent.subject.startswith("Your code")]
+        return [(sent.to[0], sent.body) for sent in codes]
+
+    def code(self):
+        """The code of the newest message, as its reader finds it."""
+        return re.search(r"\b[0-9]{6}\b", self.messages[-1][1])[0]
+
+    def fail(self):
+        self.settings.EMAIL_BACKEND = "tests.inboxes.BrokenMailServer"
+
+    def recover(self):
+        self.settings.EMAIL_BACKEND = self.backend
+
+
+class Telephone(Mailbox):
+    """What a project sends SMS with: MFA_SMS_SENDER."""
+
+    channel = "sms"
+    address = "+491701234567"
+    masked = "•••67"
+    other_address = "+491707654321"
+    amr = ("pwd", "sms", "mfa")
+    messages = None
+
+    def __init__(self):
+        self.messages = []
+        self.is_broken = False
+
+    def __call__(self, number, text):
+        if self.is_broken:
+            raise ConnectionError(f"cannot send {text!r} to {number}")
+        self.messages.append((number, text))
+
+    def fail(self):
+        self.is_broken = True
+
+    def recover(self):
+        self.is_broken = False
+
+
+class BrokenMailServer(BaseEmailBackend):
+    """It fails, and is indiscreet about it."""
+
+    def send_messages(self, email_messages):
+        sent = email_messages[0]
+        raise ConnectionError(f"cannot send {sent.body!r} to {sent.to}")
+
+
+def begin(device, inbox, address=None, **body):
+    """Have a first code sent to an address."""
+    body = {"channel": inbox.channel, "address": address or inbox.address, **body}
+    return device.post("mfa/messages/", body)
+
+
+def confirm(device, begun, code):
+    """Let the address count."""
+    done = device.post(f"mfa/messages/{begun.json()['id']}/confirm/", {"code": code})
+    if done.status_code == 200:
+        device.access = done.json()["access"]
+    return done
+
+
+def add_address(device, inbox, address=None, **body):
+    """Add an address to the person a device is signed in as; return the device's id."""
+    begun = begin(device, inbox, address, **body)
+    assert begun.status_code == 201, begun.content
+    done = confirm(device, begun, inbox.code())
+    assert done.status_code == 200, done.content
+    return begun.json()["id"]
+
+
+def ask_for_code(device, user):
+    """Give the password; return the `mfa_token`."""
+    return device.sign_in(user).json()["mfa_token"]
+
+
+def send(device, mfa_token, method):
+    """Have a code sent to sign in with."""
+    return device.post("token/mfa/send/", {"mfa_token": mfa_token, "method": method})
+
+
+def enter(device, mfa_token, code, **body):
+    """Complete a sign-in with a code."""
+    body = {"mfa_token": mfa_token, "code": code, **body}
+    return device._keep(device.post("token/mfa/", body, signed_in=False))
