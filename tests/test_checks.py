@@ -236,6 +236,7 @@ def test_deploy_asks_for_a_key_of_its_own(settings, set_jwt):
     assert "jwt_sessions.W005" in problems(deploy=True)
     set_jwt(SIGNING_KEYS=None)
     set_jwt(SIGNING_KEY="a key of its own that is long enough to serve")
+    set_jwt(MFA_ENCRYPTION_KEYS=["another key that is long enough to serve"])
     assert not problems(deploy=True)
 
 

@@ -152,3 +152,11 @@ def test_a_code_tried_here_is_spent_at_sign_in(alice, phone, authenticator):
     code = authenticator.code()
     verify(alice, EncryptedTOTP, code)
     assert phone.post("token/step-up/", {"code": code}).json()["code"] == "invalid_code"
+
+
+@proves("P8")
+def test_p8_an_app_whose_secret_is_lost_lets_nobody_in(alice, authenticator, caplog):
+    EncryptedTOTP.objects.update(key_id="00000000")
+    assert verify(alice, EncryptedTOTP, authenticator.code()) is None
+    assert "cannot be asked" in caplog.text
+    assert isinstance(django_otp.match_token(alice, authenticator.recovery_codes[0]), RecoveryCodes)

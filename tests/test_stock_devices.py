@@ -19,7 +19,7 @@ from jwt_sessions.mfa.devices import with_times
 from jwt_sessions.models import FactorAllowance
 from tests.authenticators import enroll
 from tests.people import Device, claims_of
-from tests.user_models.models import BadgeDevice, ColourDevice
+from tests.user_models.models import BadgeDevice, ColourDevice, LenientDevice
 
 proves = pytest.mark.proves
 
@@ -170,6 +170,14 @@ def test_m6_an_app_of_eight_digits_takes_eight(alice):
     assert sign_in(alice, code).status_code == 200
 
 
+@proves("M6")
+@pytest.mark.parametrize("name", [name for name in BENT if name != "zero before"])
+def test_m6_no_plugin_is_shown_a_number_that_is_no_code(alice, name):
+    LenientDevice.objects.create(user=alice)
+    assert sign_in(alice, dict(bent("123456"))[name]).status_code == 401
+    assert sign_in(alice, "123456").status_code == 200
+
+
 @proves("M5")
 def test_m5_a_stock_code_on_paper_works_once(alice, static):
     done = sign_in(alice, "abcdefgh")
@@ -211,6 +219,14 @@ def test_a_stock_address_is_sent_a_code_that_signs_in(alice, email):
     email.refresh_from_db()
     answer = device.post("token/mfa/", {"mfa_token": asked["mfa_token"], "code": email.token})
     assert answer.status_code == 200
+
+
+@proves("M4")
+def test_m4_who_errs_with_the_app_loses_no_try_with_the_address(alice, totp, email):
+    sign_in(alice, wrong_code_of(totp))
+    assert [*FactorAllowance.objects.values_list("factor", flat=True)] == ["totp"]
+    sign_in(alice, "123456", method=EMAIL_LABEL)
+    assert FactorAllowance.objects.filter(factor=EMAIL_LABEL, failures=1).exists()
 
 
 def send(device, asked):
@@ -331,3 +347,28 @@ def test_p12_devices_of_seven_kinds_are_one_query(
     BadgeDevice.objects.create(user=alice)
     with django_assert_num_queries(1):
         assert len(mfa.list_devices(alice)) == 6
+
+
+@pytest.mark.races
+@proves("P10", "M1", "M7")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("kind", ["totp", "hotp", "static", "email"])
+def test_p10_of_many_at_once_with_one_stock_code_one_gets_in(
+    alice, threads, throttles_off, set_jwt, kind
+):
+    set_jwt(MFA_MAX_FAILURES=100)
+    code = make_device(alice, kind)
+    statuses = threads(8).at_once(*[lambda: sign_in(alice, code).status_code] * 8)
+    assert sorted(statuses) == [200, *[401] * 7]
+
+
+def make_device(user, kind):
+    """Give a person a device of this kind; return a code of it."""
+    if kind == "totp":
+        return code_of(TOTPDevice.objects.create(user=user))
+    if kind == "hotp":
+        return pyotp.HOTP(b32encode(HOTPDevice.objects.create(user=user).bin_key)).at(0)
+    if kind == "email":
+        until = timezone.now() + timedelta(minutes=5)
+        return EmailDevice.objects.create(user=user, token="246810", valid_until=until).token
+    return StaticDevice.objects.create(user=user).token_set.create(token="abcdefgh").token

@@ -11,12 +11,21 @@ from typing import TYPE_CHECKING, Any, Final
 from django.core import checks
 from django.core.checks import CheckMessage, Tags
 
-from jwt_sessions.checks import database, keys, limits, project, simplejwt, values
+from jwt_sessions.checks import (
+    database,
+    keys,
+    limits,
+    project,
+    second_factor,
+    simplejwt,
+    values,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     Rule = Callable[[], Iterator[CheckMessage]]
+    DatabaseRule = Callable[[Sequence[str] | None], Iterator[CheckMessage]]
 
 RULES: Final[tuple[Rule, ...]] = (
     values.setting_is_a_dict,
@@ -45,12 +54,24 @@ RULES: Final[tuple[Rule, ...]] = (
     project.extra_claims_can_be_called,
     project.sessions_live_beside_users,
     project.times_have_zones,
+    second_factor.functions_can_be_called,
+    second_factor.methods_are_known,
+    second_factor.sms_can_be_sent,
+    second_factor.tries_are_counted,
+    second_factor.encryption_keys_can_serve,
 )
 DEPLOY_RULES: Final[tuple[Rule, ...]] = (
     keys.signing_key_is_set,
     keys.signing_key_is_young,
     limits.throttles_can_count,
     project.https_is_used,
+    second_factor.encryption_keys_are_set,
+)
+# They ask the database, which Django's `check` does only where it is told to, and `migrate`.
+DATABASE_RULES: Final[tuple[DatabaseRule, ...]] = (
+    database.mariadb_sorts_ids_by_time,
+    second_factor.stored_secrets_can_be_read,
+    second_factor.no_stock_factor_is_forgotten,
 )
 
 
@@ -60,8 +81,8 @@ def register() -> None:
         checks.register(_as_check(rule), Tags.security)
     for rule in DEPLOY_RULES:
         checks.register(_as_check(rule), Tags.security, deploy=True)
-    # It asks the database, which Django's `check` does only where it is told to, and `migrate`.
-    checks.register(_mariadb_sorts_ids_by_time, Tags.database)
+    for database_rule in DATABASE_RULES:
+        checks.register(_as_database_check(database_rule), Tags.database)
 
 
 def _as_check(rule: Rule) -> Any:
@@ -72,7 +93,11 @@ def _as_check(rule: Rule) -> Any:
     return check
 
 
-def _mariadb_sorts_ids_by_time(
-    app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
-) -> list[CheckMessage]:
-    return list(database.mariadb_sorts_ids_by_time(databases))
+def _as_database_check(rule: DatabaseRule) -> Any:
+    def check(
+        app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
+    ) -> list[CheckMessage]:
+        return list(rule(databases))
+
+    check.__name__ = rule.__name__
+    return check

@@ -36,7 +36,7 @@ def user_id_field_names_one_person() -> Iterator[CheckMessage]:
 
 
 def user_authentication_rule_can_be_called() -> Iterator[CheckMessage]:
-    if not _can_be_called("USER_AUTHENTICATION_RULE"):
+    if not can_be_called("USER_AUTHENTICATION_RULE"):
         yield Error(
             f"USER_AUTHENTICATION_RULE is {conf.get('USER_AUTHENTICATION_RULE')!r}, which cannot "
             "be imported or called.",
@@ -46,7 +46,7 @@ def user_authentication_rule_can_be_called() -> Iterator[CheckMessage]:
 
 
 def extra_claims_can_be_called() -> Iterator[CheckMessage]:
-    if not _can_be_called("EXTRA_CLAIMS"):
+    if not can_be_called("EXTRA_CLAIMS"):
         yield Error(
             f"EXTRA_CLAIMS is {conf.get('EXTRA_CLAIMS')!r}, which cannot be imported or called.",
             hint="Write the dotted path of a function that takes a session and returns a dict.",
@@ -54,7 +54,8 @@ def extra_claims_can_be_called() -> Iterator[CheckMessage]:
         )
 
 
-def _can_be_called(name: str) -> bool:
+def can_be_called(name: str) -> bool:
+    """Return whether this setting names nothing, or what can be called."""
     try:
         function = conf.imported(name)
     except (ImportError, ValueError, TypeError):  # the last two for ".name" and "..name"

@@ -24,17 +24,29 @@ DURATIONS: Final = (
     "KEY_RELOAD_INTERVAL",
     "JWKS_MAX_AGE",
     "SIGNING_KEY_MAX_AGE",
+    "MFA_PENDING_LOGIN_LIFETIME",
+    "MFA_LOCK_PERIOD",
+    "MFA_MAX_LOCK_PERIOD",
+    "MFA_MESSAGE_LIFETIME",
+    "MFA_MESSAGE_INTERVAL",
+    "RECENT_LOGIN_MAX_AGE",
 )
 MAY_BE_ZERO: Final = {"REFRESH_GRACE_PERIOD", "LEEWAY"}
 MAY_BE_NONE: Final = {"SIGNING_KEY_MAX_AGE"}
 # Longer is a slip: it would lead beyond what a date can hold, or switch off what it should soften.
 LONGEST: Final = timedelta(days=36_500)
 LONGEST_SOFTENING: Final = timedelta(minutes=5)
+LONGEST_OF: Final = {
+    "REFRESH_GRACE_PERIOD": LONGEST_SOFTENING,
+    "LEEWAY": LONGEST_SOFTENING,
+    "MFA_PENDING_LOGIN_LIFETIME": timedelta(hours=1),
+    "MFA_MESSAGE_LIFETIME": timedelta(minutes=10),  # SP 800-63B-4 section 3.1.3.2
+}
 # What reads our tokens without our tables learns of a revocation when the access token expires.
 LONGEST_ACCESS: Final = timedelta(hours=1)
-BOOLEANS: Final = ("ROTATE_REFRESH_TOKENS", "CHECK_USER_IS_ACTIVE")
+BOOLEANS: Final = ("ROTATE_REFRESH_TOKENS", "CHECK_USER_IS_ACTIVE", "SECURITY_MAILS")
 TEXTS: Final = ("ALGORITHM", "USER_ID_FIELD", "USER_ID_CLAIM")
-TEXTS_OR_NONE: Final = ("ISSUER", "JTI_CLAIM", "TOKEN_TYPE_CLAIM")
+TEXTS_OR_NONE: Final = ("ISSUER", "JTI_CLAIM", "TOKEN_TYPE_CLAIM", "MFA_ISSUER_NAME")
 LISTS_OF_TEXTS: Final = ("AUDIENCE", "AUTH_HEADER_TYPES")
 
 # simplejwt's three names, and the claim that each of them repeats and so may be.
@@ -65,7 +77,7 @@ def durations_are_timedeltas() -> Iterator[CheckMessage]:
         if value is None and name in MAY_BE_NONE:
             continue
         least = timedelta(0) if name in MAY_BE_ZERO else timedelta(seconds=1)
-        most = LONGEST_SOFTENING if name in MAY_BE_ZERO else LONGEST
+        most = LONGEST_OF.get(name, LONGEST)
         if name == "LEEWAY" and name not in conf.jwt_sessions and type(value) in {int, float}:
             # simplejwt takes seconds; what is no number of seconds is put beyond the limit.
             value = timedelta(seconds=value) if 0 <= value <= most.seconds else 2 * most

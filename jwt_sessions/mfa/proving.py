@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from django.db import transaction
 from django.utils import timezone
+from django_otp.models import SideChannelDevice
 
 from jwt_sessions.claims import AMR_ONE_TIME_CODE, AMR_SMS
 from jwt_sessions.conf import SMS
@@ -155,8 +156,7 @@ def _load(
 ) -> Iterator[tuple[OwnedDevice, Any]]:
     for device, instance in load_all(devices):
         # Where nobody says what a code is, one that was not sent is none.
-        waits_for_nothing = isinstance(instance, MessageDevice) and not instance.has_code(now)
-        if waits_for_nothing and not is_asked:
+        if not is_asked and _waits_for_nothing(instance, now):
             continue
         if device.is_ours or _has_shape(instance, code):
             yield device, instance
@@ -171,11 +171,29 @@ def _match(
         yield Candidate(device, lambda: instance.accept(match, now=now))
 
 
+def _waits_for_nothing(instance: Any, now: datetime) -> bool:
+    if isinstance(instance, MessageDevice):
+        return not instance.has_code(now)
+    is_sent = isinstance(instance, SideChannelDevice)
+    return is_sent and (not instance.token or instance.valid_until <= now)
+
+
 def _has_shape(instance: Any, code: str) -> bool:
     """Return whether a device of others could take the code: ``int()`` takes more than digits."""
+    if not (code.isascii() and code.isprintable()):
+        return False
     digits = getattr(instance, "digits", None)
-    is_plain = code.isascii() and code.isprintable()
-    return is_plain and (digits is None or (len(code) == digits and code.isdigit()))
+    if digits is not None:
+        return len(code) == digits and code.isdigit()
+    return code.isdigit() or not _is_number(code)
+
+
+def _is_number(code: str) -> bool:
+    try:
+        int(code)
+    except ValueError:
+        return False
+    return True
 
 
 def _accept_stock(user: Any, device: OwnedDevice, instance: Any, code: str) -> bool:

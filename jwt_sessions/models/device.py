@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
@@ -8,11 +9,14 @@ from django.utils.translation import gettext_lazy as _
 from django_otp.models import Device, DeviceManager
 
 from jwt_sessions.conf import conf
+from jwt_sessions.exceptions import BadKey
 from jwt_sessions.models.factor_allowance import FactorAllowance
 from jwt_sessions.models.primary import PrimaryQuerySet
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+logger = logging.getLogger(__name__)
 
 
 class FactorDeviceManager(DeviceManager.from_queryset(PrimaryQuerySet)):  # type: ignore[misc]  # made at run time
@@ -70,7 +74,12 @@ class FactorDevice(Device):  # type: ignore[misc]  # django-otp has no types
         now = timezone.now()
         if not FactorAllowance.objects.take(self.user_id, self.factor, now=now):
             return False
-        match = self.match(str(token), now=now)
+        try:
+            match = self.match(str(token), now=now)
+        except BadKey:
+            # django-otp knows yes and no, and asks other devices after a no.
+            logger.exception("device %s cannot be asked", self.persistent_id)
+            return False
         if match is None or not self.accept(match, now=now):
             return False
         FactorAllowance.objects.filter(user_id=self.user_id).begin_anew()
