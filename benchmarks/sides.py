@@ -31,15 +31,18 @@ ADDRESSES = cycle([f"192.0.2.{host}" for host in range(1, 255)])
 
 
 class WrongAnswer(Exception):
-    """An answer other than 200: whatever was measured, it was not the work."""
+    """An answer other than the one expected: whatever was measured, it was not the work."""
 
 
 class Exchange:
     """One HTTP request, ready to be sent, and its answer."""
 
-    def __init__(self, application: WSGIHandler, environ: dict[str, Any]) -> None:
+    def __init__(
+        self, application: WSGIHandler, environ: dict[str, Any], expected: HTTPStatus
+    ) -> None:
         self.application = application
         self.environ = environ
+        self.expected = expected
         self.content = b""
 
     def send(self) -> None:
@@ -47,7 +50,7 @@ class Exchange:
         response: Any = self.application(self.environ, _start_response)
         self.content = b"".join(response)
         response.close()
-        if response.status_code != HTTPStatus.OK:
+        if response.status_code != self.expected:
             raise WrongAnswer(
                 f"{self.environ['PATH_INFO']}: {response.status_code} {self.content.decode()}"
             )
@@ -69,11 +72,13 @@ class Side:
         """Whether it is our side."""
         return self.name == OURS
 
-    def post(self, path: str, body: Mapping[str, str]) -> Exchange:
+    def post(
+        self, path: str, body: Mapping[str, str], *, expected: HTTPStatus = HTTPStatus.OK
+    ) -> Exchange:
         """Make a request of JSON to the view at `path`."""
         factory = RequestFactory(HTTP_USER_AGENT=USER_AGENT, REMOTE_ADDR=next(ADDRESSES))
         request = factory.post(f"/{self.name}/{path}", body, content_type="application/json")
-        return Exchange(self.application, request.environ)
+        return Exchange(self.application, request.environ, expected)
 
     def login(self) -> Exchange:
         """Make a request that signs alice in."""

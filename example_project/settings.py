@@ -78,6 +78,7 @@ JWT_SESSIONS: dict[str, Any] = {
     "ISSUER": "http://127.0.0.1:8000",
     "MFA_ISSUER_NAME": "jwt_sessions example",
     "MFA_SMS_SENDER": "example_project.sms.print_sms",
+    "MFA_REQUIRED": "example_project.policy.must_have_second_factor",
 }
 # seed_demo makes the first key; before that, one is derived from SECRET_KEY.
 DEMO_KEYS = Path(os.environ.get("DEMO_KEYS", BASE_DIR / "demo_keys"))

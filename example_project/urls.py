@@ -2,13 +2,15 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from example_project.views import HomeView, MeView
+from example_project.views import DeleteEverythingView, HomeView, MeView, TransferView
 from jwt_sessions.admin.second_factor import with_second_factor
 
 urlpatterns = [
     path("", HomeView.as_view(), name="home"),
     path("admin/", with_second_factor(admin.site).urls),
     path("api/me/", MeView.as_view(), name="me"),
+    path("api/delete-everything/", DeleteEverythingView.as_view(), name="delete_everything"),
+    path("api/transfer/", TransferView.as_view(), name="transfer"),
     path("api/auth/", include("jwt_sessions.api.urls")),
     path(".well-known/", include("jwt_sessions.well_known.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from traceback import format_tb
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,23 +22,29 @@ def deliver_code(code: str, *, channel: str, address: str) -> None:
         "code": code,
         "site": conf.MFA_ISSUER_NAME,
         "host": urlsplit(conf.ISSUER).hostname or "",
-        "minutes": max(1, round(conf.MFA_MESSAGE_LIFETIME.total_seconds() / 60)),
+        "minutes": max(1, int(conf.MFA_MESSAGE_LIFETIME.total_seconds()) // 60),
     }
     try:
         if channel == SMS:
             _send_sms(address, _render("sms/code", context))
         else:
             mail(address, "code", context)
-    except Exception as error:
-        # Not what was sent, nor to whom.
-        logger.exception("a code cannot be sent by %s", channel)
-        raise NotDelivered from error
+    except Exception as error:  # noqa: BLE001 - a mail server's, a gateway's, or a template's
+        log_failure(error, f"a code cannot be sent by {channel}")
+        # Not `from error`: whoever logs this one would log that one too.
+        raise NotDelivered from None
 
 
 def mail(address: str, name: str, context: dict[str, Any]) -> None:
     """Send what the templates ``mail/<name>_subject.txt`` and ``mail/<name>.txt`` say."""
     subject = " ".join(_render(f"mail/{name}_subject", context).split())
-    send_mail(subject, _render(f"mail/{name}", context), None, [address])
+    send_mail(subject, _render(f"mail/{name}", context) + "\n", None, [address])
+
+
+def log_failure(error: Exception, what: str) -> None:
+    """Log where it failed, without the error's own words: they may tell what was sent to whom."""
+    where = "".join(format_tb(error.__traceback__))
+    logger.error("%s: %s\n%s", what, type(error).__qualname__, where)
 
 
 def _send_sms(number: str, text: str) -> None:
@@ -48,4 +55,4 @@ def _send_sms(number: str, text: str) -> None:
 
 
 def _render(name: str, context: dict[str, Any]) -> str:
-    return render_to_string(f"jwt_sessions/{name}.txt", context).strip() + "\n"
+    return render_to_string(f"jwt_sessions/{name}.txt", context).strip()

@@ -129,7 +129,7 @@ class HasCode(BasePermission):
             return True
 
         try:
-            outcome = prove(request.user, code, request=http_request, then=accept)
+            outcome = prove(request.user, code, session=session, request=http_request, then=accept)
         except OUTAGES as error:
             if not is_outage(error):
                 raise

@@ -1,8 +1,9 @@
 """What this app announces, always after the change is committed.
 
-Every signal is sent with ``sender=Session``, and with `request`: the ``HttpRequest`` that caused
-it, or None. A receiver that raises is logged and stops nobody. Django's own ``user_logged_in`` is
-sent at the start of a session, and ``user_login_failed`` by ``django.contrib.auth.authenticate``.
+Every signal is sent with ``sender=Session``, those of the second factor with
+``sender=SecurityEvent``, and with `request`: the ``HttpRequest`` that caused it, or None. A
+receiver that raises is logged and stops nobody. Django's own ``user_logged_in`` is sent at the
+start of a session, and ``user_login_failed`` by ``django.contrib.auth.authenticate``.
 """
 
 from django.dispatch import Signal

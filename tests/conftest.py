@@ -8,6 +8,7 @@ import time_machine
 from django.core.cache import cache
 
 from jwt_sessions import sessions
+from jwt_sessions.models.recovery_codes import RecoveryCodeHasher
 from jwt_sessions.sessions import refreshing
 from tests.people import Device, make_user
 from tests.racing import Threads
@@ -135,3 +136,9 @@ def heard():
     yield listen
     for signal, receiver in connected:
         signal.disconnect(receiver)
+
+
+@pytest.fixture(autouse=True)
+def quick_recovery_codes(monkeypatch):
+    """Slow hashes prove nothing here; test_recovery_codes.py has the real work."""
+    monkeypatch.setattr(RecoveryCodeHasher, "iterations", 1)

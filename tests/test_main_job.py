@@ -60,7 +60,7 @@ def test_sign_in_on_two_devices_refresh_replay_list_end_the_other_and_see_it_ref
 
 def test_the_seed_prints_the_logins_and_changes_nothing_the_second_time(seeded, environment):
     assert seeded[0] == seeded[1]
-    for name in ("admin", "alice", "bob", "carol"):
+    for name in ("admin", "alice", "bob", "carol", "dave"):
         assert f"{name}-demo" in seeded[0]
     count = "from jwt_sessions.models import Session as S; print(S.objects.count())"
     shell = manage("shell", "--verbosity=0", "-c", count, environment=environment, text=True)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.keys import settings_to_sign_with
 from benchmarks.settings import JWT_SESSIONS
-from benchmarks.works import login, mint, read, refresh
+from benchmarks.works import code, login, mint, read, refresh
 from jwt_sessions.rates import DEFAULT_THROTTLE_RATES
 
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ def _mint(algorithm: str) -> Work:
 WORKS: Final = (
     Work("refresh", refresh.steps, aim=0.35, must=0.50),
     Work("login", login.steps, aim=1.2, must=1.5),
+    Work("code, beside a login", code.steps),
+    Work("recovery code, the same", partial(code.steps, is_recovery_code=True)),
     Work("refresh, limited", refresh.steps, aim=0.35, must=0.50, settings=THROTTLED),
     Work("login, limited", login.steps, aim=1.2, must=1.5, settings=THROTTLED),
     _read("HS256", aim=0.4, must=0.7),

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
-from jwt_sessions.http_errors import ServiceUnavailable, is_outage
+from jwt_sessions.http_errors import CodedError, ServiceUnavailable, challenge, is_outage
 
 logger = logging.getLogger(__name__)
 
@@ -40,11 +40,16 @@ class MfaTokenExpired(exceptions.AuthenticationFailed):
     default_code = "mfa_token_expired"
 
 
-class WrongPassword(exceptions.AuthenticationFailed):
-    """Who is signed in did not prove it again."""
+class WrongPassword(CodedError):
+    """Who is signed in did not prove it again; their access token is as good as before."""
 
+    status_code = status.HTTP_401_UNAUTHORIZED
     default_detail = _("This password is not right.")
     default_code = "invalid_password"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.auth_header = challenge()
 
 
 class NoSuchMethod(exceptions.NotFound):

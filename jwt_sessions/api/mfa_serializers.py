@@ -126,7 +126,7 @@ class BeginMessageSerializer(serializers.Serializer[Any]):
             raise serializers.ValidationError({"channel": _("This is not offered here.")})
         validate = is_phone_number if is_sms else EmailValidator()
         if is_sms:
-            attrs["address"] = re.sub(r"[\s().-]", "", attrs["address"])
+            attrs["address"] = re.sub(r"[ \xa0().-]", "", attrs["address"])
         try:
             validate(attrs["address"])
         except DjangoValidationError as error:

@@ -14,7 +14,7 @@ from jwt_sessions.claims import AMR_ONE_TIME_CODE, AMR_SMS, add_factor
 from jwt_sessions.conf import SMS
 from jwt_sessions.exceptions import FactorNeeded, ProofNeeded, TooManyDevices
 from jwt_sessions.mfa import events, policy, recovery_codes
-from jwt_sessions.mfa.devices import device_models, find_device, list_devices
+from jwt_sessions.mfa.devices import device_models, find_device, list_devices, with_times
 from jwt_sessions.mfa.proving import tell_if_locked
 from jwt_sessions.mfa.qr import group_secret, otpauth_uri, qr_svg
 from jwt_sessions.models import (
@@ -28,6 +28,7 @@ from jwt_sessions.models import (
     SecurityEventKind,
     Session,
 )
+from jwt_sessions.models.message_device import mask
 from jwt_sessions.sessions import Refusal
 from jwt_sessions.sessions.announcing import session_alias
 from jwt_sessions.sessions.locking import take_turns
@@ -86,9 +87,11 @@ def begin_totp(user: Any, *, name: str = "") -> TOTPEnrollment:
 def begin_message(user: Any, *, channel: str, address: str, name: str = "") -> str:
     """Send a code to an address that is to become a factor; return the device's id.
 
-    To begin again sends again. Raises ``TooManyDevices``, ``TooSoon`` and ``NotDelivered``.
+    Without a name it is called by its address, masked. To begin again sends again. Raises
+    ``TooManyDevices``, ``TooSoon`` and ``NotDelivered``; too soon, what was begun before waits on.
     """
-    values = {"address": address, "name": _clean(name), "created_at": timezone.now()}
+    name = _clean(name) or _clean(mask(address))
+    values = {"address": address, "name": name, "created_at": timezone.now()}
     values |= {"hashed_code": "", "code_expires_at": None}
     with transaction.atomic(using=session_alias()):
         take_turns(user)
@@ -98,7 +101,8 @@ def begin_message(user: Any, *, channel: str, address: str, name: str = "") -> s
             MessageDevice.objects.create(**waiting, **values)
         _check_room(user)
         device = MessageDevice.objects.get(**waiting)
-    device.send_code()
+        device.take_message()
+    device.deliver_new_code()
     return device_id(device)
 
 
@@ -124,7 +128,7 @@ def confirm(
     is_allowed = FactorAllowance.objects.take(device.user_id, device.factor, now=now)
     match = device.match(code, now=now) if is_allowed else None
     if match is None:
-        tell_if_locked(user, device.factor, request=request)
+        tell_if_locked(user, device.factor, session=session, request=request)
         return Refusal("wrong_code")
     has_codes = RecoveryCode.objects.left_to(device.user_id)
     new_codes = None if has_codes else recovery_codes.NewCodes.make()
@@ -134,11 +138,12 @@ def confirm(
             return Refusal("wrong_code")
         if not is_proven and any(owned.is_factor for owned in list_devices(user)):
             raise ProofNeeded
-        _let_count(device)
+        facts = {"name": device.name, **_let_count(device)}
         allowance.begin_anew()
         if new_codes is not None:
             recovery_codes.store(user, new_codes)
-        _record(SecurityEventKind.FACTOR_ADDED, user, device.factor, device.name, session, request)
+        kind, method = SecurityEventKind.FACTOR_ADDED, device.factor
+        events.record(kind, user, session=session, request=request, method=method, **facts)
         amr = (AMR_SMS,) if device.factor == SMS else (AMR_ONE_TIME_CODE,)
         access = sessions.prove_again(session, amr=add_factor(session.amr, amr))
     codes = [] if new_codes is None else new_codes.codes
@@ -150,7 +155,8 @@ def rename(user: Any, owned_id: str, *, name: str) -> OwnedDevice | None:
     device = find_device(user, owned_id)
     if device is None or not device.rows().filter(user_id=user.pk).update(name=_clean(name)):
         return None
-    return find_device(user, owned_id)
+    found = find_device(user, owned_id)
+    return None if found is None else next(iter(with_times([found])), None)
 
 
 def remove(
@@ -179,8 +185,9 @@ def remove(
             if policy.is_required(user):
                 raise FactorNeeded
             RecoveryCodes.objects.filter(user_id=user.pk).delete()
-        kind = SecurityEventKind.FACTOR_REMOVED
-        _record(kind, user, device.method, device.name, session, request)
+        kind, facts = SecurityEventKind.FACTOR_REMOVED, {"method": device.method}
+        facts["name"] = device.name
+        events.record(kind, user, session=session, request=request, **facts)
     return True
 
 
@@ -221,29 +228,22 @@ def _find_unconfirmed(model: type[DeviceT], user: Any, enrollment_id: str) -> De
 
 
 def _check_room(user: Any) -> None:
-    if len(list_devices(user)) >= MAX_DEVICES:
+    if sum(device.is_factor for device in list_devices(user)) >= MAX_DEVICES:
         raise TooManyDevices
 
 
-def _let_count(device: FactorDevice) -> None:
-    """Confirm a device; of addresses, the one before it goes."""
+def _let_count(device: FactorDevice) -> dict[str, str]:
+    """Confirm a device. The address before it goes; return what that was called, if any."""
+    replaced = {}
     if isinstance(device, MessageDevice):
-        former = {"user_id": device.user_id, "channel": device.channel, "confirmed": True}
-        MessageDevice.objects.filter(**former).delete()
+        confirmed = {"user_id": device.user_id, "channel": device.channel, "confirmed": True}
+        if former := MessageDevice.objects.filter(**confirmed).first():
+            replaced = {"replaces": former.name or former.masked_address}
+            former.delete()
     row = type(device).objects.filter(pk=device.pk)
     row.update(confirmed=True, confirmed_at=timezone.now())
+    return replaced
 
 
 def _clean(name: str) -> str:
     return clients.clean_text(name, NAME_LENGTH)
-
-
-def _record(
-    kind: SecurityEventKind,
-    user: Any,
-    method: str,
-    name: str,
-    session: Session | None,
-    request: HttpRequest | None,
-) -> None:
-    events.record(kind, user, session=session, request=request, method=method, name=name)

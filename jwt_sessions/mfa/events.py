@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext, pgettext
 
 from jwt_sessions import clients, signals
 from jwt_sessions.conf import EMAIL, SMS, TOTP, conf
-from jwt_sessions.delivery import mail
+from jwt_sessions.delivery import log_failure, mail
+from jwt_sessions.mfa.devices import device_models
 from jwt_sessions.models import SecurityEvent, SecurityEventKind
 from jwt_sessions.models.recovery_codes import RECOVERY_CODE
 from jwt_sessions.sessions.announcing import announce, session_alias
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from jwt_sessions.models import Session
-
-logger = logging.getLogger(__name__)
 
 SIGNALS: Final[dict[SecurityEventKind, Signal]] = {
     SecurityEventKind.FACTOR_ADDED: signals.factor_added,
@@ -67,7 +64,10 @@ def name_of_method(method: str) -> str:
         SMS: pgettext("a text message", "SMS"),
         RECOVERY_CODE: gettext("recovery code"),
     }
-    return names.get(method, method)
+    if method in names:
+        return names[method]
+    model = device_models().get(method)
+    return method if model is None else str(model._meta.verbose_name)
 
 
 def _mail(event: SecurityEvent, user: Any, request: HttpRequest | None) -> None:
@@ -79,16 +79,16 @@ def _mail(event: SecurityEvent, user: Any, request: HttpRequest | None) -> None:
         "event": event,
         "user": user,
         "site": conf.MFA_ISSUER_NAME,
-        "at": timezone.localtime(event.at),
         "device": " / ".join(filter(None, [client.browser, client.platform])),
         "method": name_of_method(event.facts.get("method", "")),
         "name": event.facts.get("name", ""),
+        "former": event.facts.get("replaces", ""),
     }
     try:
         mail(address, event.kind, context)
-    except Exception:
+    except Exception as error:  # noqa: BLE001 - a mail server's, or a template's
         # The change is made; that its owner does not hear of it must not undo it.
-        logger.exception("a mail about %s cannot be sent", event.kind)
+        log_failure(error, f"a mail about {event.kind} cannot be sent")
 
 
 def _address_of(user: Any) -> str:

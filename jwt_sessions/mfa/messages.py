@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
+from django.utils import timezone
+
+from jwt_sessions.exceptions import NotDelivered, TooSoon
 from jwt_sessions.mfa.devices import list_devices, load_all
+from jwt_sessions.models import FactorAllowance, FactorDevice
 from jwt_sessions.sessions import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+logger = logging.getLogger(__name__)
 
 
 def send_to(user: Any, method: str) -> Refusal | None:
@@ -20,7 +27,10 @@ def send_to(user: Any, method: str) -> Refusal | None:
     device = next(_senders(user, method), None)
     if device is None:
         return Refusal("no_such_factor")
-    device.generate_challenge()
+    if isinstance(device, FactorDevice):
+        device.generate_challenge()
+    else:
+        _let_stock_send(device, method)
     return None
 
 
@@ -29,3 +39,21 @@ def _senders(user: Any, method: str) -> Iterator[Any]:
     for _, instance in load_all(meant):
         if instance.is_interactive():
             yield instance
+
+
+def _let_stock_send(device: Any, method: str) -> None:
+    """Have a device of others send a code, no more often than ours do."""
+    now, allowances = timezone.now(), FactorAllowance.objects
+    is_allowed, facts = device.generate_is_allowed()
+    if not is_allowed:
+        free_at = (facts or {}).get("next_generation_at", now)
+        raise TooSoon(max(1, int((free_at - now).total_seconds() + 0.999)))
+    if wait := allowances.take_message(device.user_id, method, now=now):
+        raise TooSoon(wait)
+    try:
+        device.generate_challenge()
+    except Exception as error:
+        # Which exceptions, django-otp leaves to the device.
+        logger.exception("a code cannot be sent by %s", method)
+        allowances.take_message_back(device.user_id, method)
+        raise NotDelivered from error

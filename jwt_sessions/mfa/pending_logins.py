@@ -10,7 +10,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from jwt_sessions import clients, sessions
-from jwt_sessions.claims import AMR_PASSWORD, add_factor
+from jwt_sessions.claims import AMR_MULTIPLE_FACTORS, AMR_PASSWORD, add_factor
 from jwt_sessions.conf import conf
 from jwt_sessions.exceptions import InvalidToken, UserGone
 from jwt_sessions.mfa import recovery_codes
@@ -65,11 +65,13 @@ def sign_in(
     """Go on after the first factor: start a session, or ask for the second factor.
 
     For whatever proves a person first, be it a password or another site's sign-in; `amr` says
-    which. Raises as ``sessions.start`` does.
+    which. Who has proven two factors by that (``"mfa"``, RFC 8176), with a passkey say, is asked
+    for no other. Raises as ``sessions.start`` does.
     """
-    needed = begin(user, amr=amr, device_name=device_name, data=data)
-    if needed is not None:
-        return needed
+    if AMR_MULTIPLE_FACTORS not in amr:
+        needed = begin(user, amr=amr, device_name=device_name, data=data)
+        if needed is not None:
+            return needed
     return sessions.start(user, request=request, amr=amr, device_name=device_name, data=data)
 
 

@@ -6,12 +6,12 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import django_otp
 from django.db import transaction
 from django.utils import timezone
 
 from jwt_sessions.claims import AMR_ONE_TIME_CODE, AMR_SMS
 from jwt_sessions.conf import SMS
+from jwt_sessions.exceptions import BadKey
 from jwt_sessions.mfa import events
 from jwt_sessions.mfa.devices import OwnedDevice, list_devices, load_all
 from jwt_sessions.models import FactorAllowance, MessageDevice, SecurityEventKind
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from django.http import HttpRequest
+
+    from jwt_sessions.models import Session
 
 logger = logging.getLogger(__name__)
 
@@ -66,12 +68,14 @@ def prove(
     code: str,
     *,
     method: str | None = None,
+    session: Session | None = None,
     request: HttpRequest | None = None,
     then: Callable[[Proof], Outcome | Refusal],
 ) -> Outcome | Refusal:
     """Judge a code, spend it, and do `then` in the same transaction.
 
-    Without `method` it is tried as whatever it looks like. Each try is counted before it is
+    `session` is the one it is proven in, if any: wrong codes are on record with it. Without
+    `method` the code is tried as whatever it looks like. Each try is counted before it is
     judged; nothing is hashed while a lock is held. Where `then` refuses or raises, the code is not
     spent. The refusal is returned, not raised, so that what was counted stays counted.
     """
@@ -90,24 +94,30 @@ def prove(
             # What a device of others has counted for itself; ours is counted already.
             transaction.set_rollback(True, using=session_alias())
     for factor in tried:
-        tell_if_locked(user, factor, request=request)
+        tell_if_locked(user, factor, session=session, request=request)
     logger.debug("a code of user %s refused, tried as %s", user.pk, tried)
     return Refusal("wrong_code" if tried else "no_such_factor")
 
 
-def tell_if_locked(user: Any, factor: str, *, request: HttpRequest | None) -> None:
+def tell_if_locked(
+    user: Any, factor: str, *, session: Session | None, request: HttpRequest | None
+) -> None:
     """Record, once for each time, that wrong codes have locked a factor."""
     if FactorAllowance.objects.tell_once(user.pk, factor, now=timezone.now()):
         kind = SecurityEventKind.TOO_MANY_WRONG_CODES
-        events.record(kind, user, request=request, method=factor)
+        events.record(kind, user, session=session, request=request, method=factor)
 
 
 def _candidates(
     user: Any, code: str, method: str | None, now: datetime, tried: list[str]
 ) -> Iterator[Candidate]:
-    """Yield the devices that the code is of, one factor after the other; note those in `tried`."""
+    """Yield the devices that the code is of, one factor after the other; note those in `tried`.
+
+    Raises ``BadKey`` where one cannot be asked and no other takes the code.
+    """
     if not 0 < len(code) <= MAX_LENGTH:
         return
+    unreadable: BadKey | None = None
     for factor, devices in _by_factor(list_devices(user), code, method).items():
         matching = list(_load(devices, code, now, is_asked=method is not None))
         if not matching:
@@ -115,7 +125,13 @@ def _candidates(
         tried.append(factor)
         if FactorAllowance.objects.take(user.pk, factor, now=now):
             for device, instance in matching:
-                yield from _match(user, device, instance, code, now)
+                try:
+                    found = list(_match(user, device, instance, code, now))
+                except BadKey as error:
+                    found, unreadable = [], error
+                yield from found
+    if unreadable is not None:
+        raise unreadable
 
 
 def _by_factor(
@@ -173,4 +189,6 @@ def _accept_stock(user: Any, device: OwnedDevice, instance: Any, code: str) -> b
     if hasattr(instance, "throttling_failure_count"):
         many = row.filter(throttling_failure_count__gt=MAX_STOCK_FAILURES)
         many.update(throttling_failure_count=MAX_STOCK_FAILURES)
-    return django_otp.verify_token(user, instance.persistent_id, code) is not None
+    # As ``django_otp.verify_token`` does, which knows no ids but whole numbers.
+    locked = row.select_for_update().first()
+    return locked is not None and bool(locked.verify_token(code))

@@ -40,7 +40,7 @@ def by_code(
         left = recovery_codes.tell_of_use(user, proof, session=session, request=request)
         return Proven(access, left)
 
-    return prove(user, code, method=method, request=request, then=renew)
+    return prove(user, code, method=method, session=session, request=request, then=renew)
 
 
 def by_password(

@@ -27,7 +27,8 @@ class FactorAllowanceQuerySet(PrimaryQuerySet["FactorAllowance"]):
         """
         row = self.filter(user_id=user_id, factor=factor)
         free = row.filter(Q(locked_until=None) | Q(locked_until__lte=now))
-        counted = {"failures": F("failures") + 1, "locked_until": _next_lock(now)}
+        # MariaDB sets one column after the other: the lock is of the failures before this one.
+        counted = {"locked_until": _next_lock(now), "failures": F("failures") + 1}
         return self._count(user_id, factor, free, counted)
 
     def begin_anew(self) -> None:
@@ -54,6 +55,7 @@ class FactorAllowanceQuerySet(PrimaryQuerySet["FactorAllowance"]):
             Q(message_at=None) | Q(message_at__lte=soonest),
             yesterday | Q(messages__lt=conf.MFA_MESSAGES_PER_DAY),
         )
+        # In this order too: when they began is asked for by both.
         counted = {
             "message_at": now,
             "messages": Case(When(yesterday, then=Value(1)), default=F("messages") + 1),

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 DIGITS: Final = 6
 
 
+def mask(address: str) -> str:
+    """Return an e-mail address or telephone number, most of it hidden."""
+    name, at, domain = address.rpartition("@")
+    return f"{name[:1]}•••{at}{domain}" if at else f"•••{address[-2:]}"
+
+
 class Channel(models.TextChoices):
     """How a code is sent."""
 
@@ -53,26 +59,35 @@ class MessageDevice(FactorDevice):
     @property
     def masked_address(self) -> str:
         """The address as it may be shown to its owner: enough to know it by."""
-        name, at, domain = self.address.rpartition("@")
-        return f"{name[:1]}•••{at}{domain}" if at else f"•••{self.address[-2:]}"
+        return mask(self.address)
 
     def send_code(self) -> None:
         """Send a new code; the one before works no more.
 
-        Raises ``TooSoon`` where there have been enough for now, and ``NotDelivered``.
+        Raises ``TooSoon`` where there have been enough for now, and ``NotDelivered``; then the one
+        before goes on working.
         """
-        now, allowances = timezone.now(), FactorAllowance.objects
-        if wait := allowances.take_message(self.user_id, self.factor, now=now):
+        self.take_message()
+        self.deliver_new_code()
+
+    def take_message(self) -> None:
+        """Count a message that is about to be sent. Raises ``TooSoon``."""
+        now = timezone.now()
+        if wait := FactorAllowance.objects.take_message(self.user_id, self.factor, now=now):
             raise TooSoon(wait)
+
+    def deliver_new_code(self) -> None:
+        """Send a message that is counted already. Raises ``NotDelivered``."""
         code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
-        type(self).objects.filter(pk=self.pk).update(
-            hashed_code=hash_code(code, owner=self._owner),
-            code_expires_at=now + conf.MFA_MESSAGE_LIFETIME,
-        )
+        hashed = hash_code(code, owner=self._owner)
+        before = {"hashed_code": self.hashed_code, "code_expires_at": self.code_expires_at}
+        this = type(self).objects.filter(pk=self.pk)
+        this.update(hashed_code=hashed, code_expires_at=timezone.now() + conf.MFA_MESSAGE_LIFETIME)
         try:
             deliver_code(code, channel=self.channel, address=self.address)
         except NotDelivered:
-            allowances.take_message_back(self.user_id, self.factor)
+            this.filter(hashed_code=hashed).update(**before)
+            FactorAllowance.objects.take_message_back(self.user_id, self.factor)
             raise
 
     def has_code(self, now: datetime) -> bool:

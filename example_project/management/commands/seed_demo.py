@@ -13,8 +13,8 @@ from django.db import transaction
 from django.test import RequestFactory
 from django.utils import timezone
 
-from jwt_sessions import sessions
-from jwt_sessions.models import RefreshToken, RevokedReason, Session
+from jwt_sessions import sessions, testing
+from jwt_sessions.models import EncryptedTOTP, RefreshToken, RevokedReason, Session
 
 
 class Device(NamedTuple):
@@ -66,6 +66,8 @@ class Command(BaseCommand):
             admin = self.make_person("admin", is_staff=True, is_superuser=True)
             people = [self.make_person(name) for name in SESSIONS]
             self.let_staff_look(people[-1])
+            self.make_person("dave")
+            self.give_authenticator_app(people[1])
             if not Session.objects.exists():
                 # Oldest first: a session's id is in the order of sign-ins.
                 for number in reversed(range(max(SESSIONS.values()))):
@@ -90,6 +92,10 @@ class Command(BaseCommand):
             codename__in=["view_session", "view_revokedsession"],
         )
         person.user_permissions.add(*may_look)
+
+    def give_authenticator_app(self, person: User) -> None:
+        if not EncryptedTOTP.objects.filter(user=person).exists():
+            testing.add_totp(person, name="My phone")
 
     def make_session(self, person: User, number: int, admin: User) -> None:
         """Start a session as a device would, then let it age: every third one is over."""
@@ -127,8 +133,9 @@ class Command(BaseCommand):
         for name, what in (
             ("admin", "superuser: everything in the admin"),
             ("alice", "has many devices"),
-            ("bob", "has many devices"),
+            ("bob", "has a second factor; for its code run: manage.py current_code bob"),
             ("carol", "staff who may look at sessions, but not revoke them"),
+            ("dave", "must set up a second factor before anything else"),
         ):
             self.stdout.write(f"  {name:6} password {name}-demo   {what}")
         self.stdout.write("")
