@@ -579,6 +579,22 @@ class TestSafety:
         device = desk.http.get(INDEX).wsgi_request.user.otp_device
         assert device == EncryptedTOTP.objects.get()
 
+    def test_what_is_proven_within_a_request_counts_in_it(self, rf, guard, authenticator):
+        request = rf.get(INDEX)
+        request.user, request.session = guard, {}
+        before = site.has_permission(request)
+        request.session[DEVICE_ID_SESSION_KEY] = EncryptedTOTP.objects.get().persistent_id
+        assert (before, site.has_permission(request)) == (False, True)
+
+    @proves("M10")
+    def test_m10_who_is_no_staff_cannot_begin_at_the_second_step(self, desk, alice):
+        app = own_app(alice)
+        desk.http.force_login(alice)
+        desk.open()
+        desk.give_code(app.code(), mfa_token="")
+        assert "This login took too long" in desk.text
+        assert DEVICE_ID_SESSION_KEY not in desk.http.session
+
     @proves("M1")
     @pytest.mark.races
     @pytest.mark.django_db(transaction=True)
