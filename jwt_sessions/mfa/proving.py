@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import django_otp
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from jwt_sessions.claims import AMR_ONE_TIME_CODE, AMR_SMS
@@ -97,9 +97,13 @@ def prove(
 
 def tell_if_locked(user: Any, factor: str, *, request: HttpRequest | None) -> None:
     """Record, once for each time, that wrong codes have locked a factor."""
-    if FactorAllowance.objects.tell_once(user.pk, factor, now=timezone.now()):
+    if not FactorAllowance.objects.tell_once(user.pk, factor, now=timezone.now()):
+        return
+    try:
         kind = SecurityEventKind.TOO_MANY_WRONG_CODES
         events.record(kind, user, request=request, method=factor)
+    except IntegrityError:
+        logger.warning("user %s was deleted while wrong codes were tried", user.pk)
 
 
 def _candidates(

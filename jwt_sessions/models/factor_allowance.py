@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from django.db import models
+from django.db import IntegrityError, models
 from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -27,7 +27,8 @@ class FactorAllowanceQuerySet(PrimaryQuerySet["FactorAllowance"]):
         """
         row = self.filter(user_id=user_id, factor=factor)
         free = row.filter(Q(locked_until=None) | Q(locked_until__lte=now))
-        counted = {"failures": F("failures") + 1, "locked_until": _next_lock(now)}
+        # In this order: MariaDB evaluates one after the other, the later with what the former set.
+        counted = {"locked_until": _next_lock(now), "failures": F("failures") + 1}
         return self._count(user_id, factor, free, counted)
 
     def begin_anew(self) -> None:
@@ -75,9 +76,13 @@ class FactorAllowanceQuerySet(PrimaryQuerySet["FactorAllowance"]):
         """Count one more if there is room; the row is made when it is first needed."""
         if free.update(**counted):
             return True
-        if self.filter(user_id=user_id, factor=factor).exists():
-            return False
-        self.bulk_create([FactorAllowance(user_id=user_id, factor=factor)], ignore_conflicts=True)
+        if not self.filter(user_id=user_id, factor=factor).exists():
+            new = FactorAllowance(user_id=user_id, factor=factor)
+            try:
+                self.bulk_create([new], ignore_conflicts=True)
+            except IntegrityError:
+                return False  # the user was deleted meanwhile
+        # Also where there is one: it may have been made since the first UPDATE.
         return bool(free.update(**counted))
 
 
