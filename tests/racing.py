@@ -14,6 +14,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from threading import Barrier, Event, Thread
 from typing import NamedTuple
 
@@ -33,6 +34,27 @@ class Answer(NamedTuple):
     access: str | None
     refresh: str | None
     statements: int
+
+
+class Call(NamedTuple):
+    """What one caller is to send."""
+
+    endpoint: str
+    body: dict | None = None
+    access: str | None = None
+    headers: dict = {}
+    method: str = "post"
+
+
+class Reply(NamedTuple):
+    """What one caller got, whatever it asked for."""
+
+    status: int
+    body: dict
+
+    @property
+    def code(self):
+        return self.body.get("code")
 
 
 def connect():
@@ -64,6 +86,19 @@ def refresh(token):
     return Answer(status, device.access, device.refresh_token, len(statements))
 
 
+def send(*call):
+    """Make a call by whole HTTP."""
+    from tests.people import Device
+
+    call = Call(*call)
+    device = Device(**call.headers)
+    device.access, device.http.raise_request_exception = call.access, False
+    connect()
+    answer = device._send(call.method, call.endpoint, call.body)
+    is_json = answer.headers.get("content-type") == "application/json"
+    return Reply(answer.status_code, answer.json() if is_json else {})
+
+
 class Threads:
     """Callers that keep their connections from one round to the next, as a busy server does."""
 
@@ -83,6 +118,9 @@ class Threads:
 
     def refresh_at_once(self, token):
         return self.at_once(*[lambda: refresh(token)] * self.number)
+
+    def send_at_once(self, calls):
+        return self.at_once(*[partial(send, *call) for call in calls])
 
     def close(self):
         from django.db import connections
@@ -137,17 +175,71 @@ def run_apart(*arguments, **options):
 
 
 def race_in_processes(job):
-    """Run ``rounds`` of ``callers`` processes; return the rounds."""
+    """Run ``rounds`` of ``callers`` processes, who refresh; return the rounds."""
+    return [[Answer(*answer) for answer in round_] for round_ in _race({"act": "refresh", **job})]
+
+
+def send_in_processes(rounds, *, urlconf, **settings):
+    """Let processes make the calls of each round at once; return the rounds' replies."""
+    job = {"act": "send", "callers": len(rounds[0]), "rounds": rounds}
+    job |= {"urlconf": urlconf, "settings": settings}
+    return [[Reply(*reply) for reply in round_] for round_ in _race(job)]
+
+
+def _race(job):
     done = run_apart("-m", "tests.racing", input=json.dumps(job))
     assert done.returncode == 0
-    return [[Answer(*answer) for answer in round_] for round_ in json.loads(done.stdout)]
+    return json.loads(done.stdout)
 
 
-def call(barrier, tokens, answers):
-    """Be one caller: refresh each token that comes, together with the others."""
-    for token in iter(tokens.get, None):
-        barrier.wait(PATIENCE)
-        answers.put(refresh(token))
+class Processes:
+    """Callers in processes of their own, made once this one has imported everything."""
+
+    def __init__(self, number):
+        fork = multiprocessing.get_context("fork")
+        self.barrier, self.answers = fork.Barrier(number), fork.Queue()
+        self.tasks = [fork.Queue() for _ in range(number)]
+        self.callers = [
+            fork.Process(target=self.call, args=(one,), daemon=True) for one in range(number)
+        ]
+        for caller in self.callers:
+            caller.start()
+
+    def call(self, number):
+        """Be one caller: do each task that comes, together with the others."""
+        for act, *arguments in iter(self.tasks[number].get, None):
+            self.barrier.wait(PATIENCE)
+            self.answers.put((number, ACTS[act](*arguments)))
+
+    def at_once(self, act, arguments):
+        """Let each do the act with its arguments; return the answers in that order."""
+        for task, given in zip(self.tasks, arguments, strict=True):
+            task.put((act, *given))
+        answers = dict(self.answers.get(timeout=PATIENCE) for _ in self.callers)
+        return [answers[number] for number in range(len(self.callers))]
+
+    def close(self):
+        for task in self.tasks:
+            task.put(None)
+        for caller in self.callers:
+            caller.join()
+
+
+ACTS = {"refresh": refresh, "send": send}
+
+
+def refresh_in_rounds(job, processes):
+    """Let all present one token, and what it becomes in the next round."""
+    for first in job["tokens"]:
+        token = first
+        for _ in range(job["rounds"]):
+            yield (answers := processes.at_once("refresh", [(token,)] * job["callers"]))
+            token = next((answer.refresh for answer in answers if answer.refresh), token)
+
+
+def send_in_rounds(job, processes):
+    for calls in job["rounds"]:
+        yield processes.at_once("send", calls)
 
 
 def main():
@@ -160,31 +252,17 @@ def main():
     from django.db import connections
 
     job = json.load(sys.stdin)
-    grace_period = timedelta(seconds=job["grace_period"])
-    settings.JWT_SESSIONS |= {"THROTTLE_RATES": None, "REFRESH_GRACE_PERIOD": grace_period}
+    settings.JWT_SESSIONS |= {"THROTTLE_RATES": None, **job.get("settings", {})}
+    if "grace_period" in job:
+        settings.JWT_SESSIONS["REFRESH_GRACE_PERIOD"] = timedelta(seconds=job["grace_period"])
+    settings.ROOT_URLCONF = job.get("urlconf", settings.ROOT_URLCONF)
     refresh("imports everything once, before there are many of us")
     connections.close_all()
 
-    fork = multiprocessing.get_context("fork")
-    barrier, answers = fork.Barrier(job["callers"]), fork.Queue()
-    tokens = [fork.Queue() for _ in range(job["callers"])]
-    callers = [
-        fork.Process(target=call, args=(barrier, queue, answers), daemon=True) for queue in tokens
-    ]
-    for caller in callers:
-        caller.start()
-    rounds = []
-    for first in job["tokens"]:
-        token = first
-        for _ in range(job["rounds"]):
-            for queue in tokens:
-                queue.put(token)
-            rounds.append([answers.get(timeout=PATIENCE) for _ in callers])
-            token = next((answer.refresh for answer in rounds[-1] if answer.refresh), token)
-    for queue in tokens:
-        queue.put(None)
-    for caller in callers:
-        caller.join()
+    processes = Processes(job["callers"])
+    run = refresh_in_rounds if job["act"] == "refresh" else send_in_rounds
+    rounds = list(run(job, processes))
+    processes.close()
     json.dump(rounds, sys.stdout)
 
 

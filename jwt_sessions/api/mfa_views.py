@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import NotFound, ParseError, ValidationError
@@ -24,7 +24,7 @@ from jwt_sessions.api.session_views import OwnSessionsView
 from jwt_sessions.authentication import EnrollmentAuthentication
 from jwt_sessions.claims import ACR_TWO_FACTORS
 from jwt_sessions.conf import TOTP, conf
-from jwt_sessions.exceptions import FactorNeeded, ProofNeeded, TooManyDevices
+from jwt_sessions.exceptions import FactorNeeded, ProofNeeded, TooManyDevices, UserGone
 from jwt_sessions.http_errors import InsufficientUserAuthentication, InvalidCode, TokenNotValid
 from jwt_sessions.mfa import enrollment, policy
 from jwt_sessions.mfa.devices import with_times
@@ -37,10 +37,22 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 
+# How the refusals of ``enrollment.confirm`` are answered.
+REFUSED: Final[dict[str, type[Exception]]] = {
+    "device_unknown": NotFound,
+    "wrong_code": InvalidCode,
+    "session_revoked": TokenNotValid,
+}
+
+
 class OwnFactorView(OwnSessionsView):
     """What the views of this module share: also who must enroll first comes in."""
 
     authentication_classes = [EnrollmentAuthentication]
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Answer; who was deleted meanwhile has no session any more."""
+        return super().handle_exception(TokenNotValid() if isinstance(exc, UserGone) else exc)
 
 
 class ChangingFactorView(OwnFactorView):
@@ -113,9 +125,7 @@ class ConfirmView(OwnFactorView):
         except ProofNeeded as error:
             raise InsufficientUserAuthentication(acr=ACR_TWO_FACTORS) from error
         if isinstance(outcome, Refusal):
-            raise NotFound if outcome.reason == "device_unknown" else InvalidCode
-        if outcome.access is None:
-            raise TokenNotValid
+            raise REFUSED[outcome.reason]
         return Response(
             {
                 "recovery_codes": outcome.recovery_codes,

@@ -17,6 +17,7 @@ from jwt_sessions.mfa import events, policy, recovery_codes
 from jwt_sessions.mfa.devices import device_models, find_device, list_devices, with_times
 from jwt_sessions.mfa.proving import tell_if_locked
 from jwt_sessions.mfa.qr import group_secret, otpauth_uri, qr_svg
+from jwt_sessions.mfa.turns import in_turn
 from jwt_sessions.models import (
     EncryptedTOTP,
     FactorAllowance,
@@ -31,7 +32,6 @@ from jwt_sessions.models import (
 from jwt_sessions.models.message_device import mask
 from jwt_sessions.sessions import Refusal
 from jwt_sessions.sessions.announcing import session_alias
-from jwt_sessions.sessions.locking import take_turns
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -65,17 +65,16 @@ class Confirmed:
     """
 
     recovery_codes: list[str] = field(repr=False)
-    access: str | None = field(repr=False)
+    access: str = field(repr=False)
     other_sessions: int
 
 
 def begin_totp(user: Any, *, name: str = "") -> TOTPEnrollment:
     """Make a secret for an authenticator app; one that nobody confirmed makes room for it.
 
-    Raises ``TooManyDevices``.
+    Raises ``TooManyDevices`` and ``UserGone``.
     """
-    with transaction.atomic(using=session_alias()):
-        take_turns(user)
+    with in_turn(user):
         EncryptedTOTP.objects.filter(user_id=user.pk, confirmed=False).delete()
         _check_room(user)
         device = EncryptedTOTP.make(user_id=user.pk, name=_clean(name))
@@ -88,13 +87,13 @@ def begin_message(user: Any, *, channel: str, address: str, name: str = "") -> s
     """Send a code to an address that is to become a factor; return the device's id.
 
     Without a name it is called by its address, masked. To begin again sends again. Raises
-    ``TooManyDevices``, ``TooSoon`` and ``NotDelivered``; too soon, what was begun before waits on.
+    ``TooManyDevices``, ``UserGone``, ``TooSoon`` and ``NotDelivered``; too soon, what was begun
+    before waits on.
     """
     name = _clean(name) or _clean(mask(address))
     values = {"address": address, "name": name, "created_at": timezone.now()}
     values |= {"hashed_code": "", "code_expires_at": None}
-    with transaction.atomic(using=session_alias()):
-        take_turns(user)
+    with in_turn(user):
         # An UPDATE first: SQLite cannot wait for its turn after a read.
         waiting = {"user_id": user.pk, "channel": channel, "confirmed": False}
         if not MessageDevice.objects.filter(**waiting).update(**values):
@@ -118,13 +117,13 @@ def confirm(
     """Let a device count, by a first code of its own.
 
     `is_proven` says whether the caller has proven a second factor; without that, who has one gets
-    no other (raises ``ProofNeeded``). Refuses ``device_unknown`` and ``wrong_code``.
+    no other (raises ``ProofNeeded``). Refuses ``device_unknown``, ``wrong_code`` and
+    ``session_revoked``.
     """
     user, now = session.user, timezone.now()
     device = _find_unconfirmed(model, user, enrollment_id)
     if device is None:
         return Refusal("device_unknown")
-    allowance = FactorAllowance.objects.filter(user_id=device.user_id, factor=device.factor)
     is_allowed = FactorAllowance.objects.take(device.user_id, device.factor, now=now)
     match = device.match(code, now=now) if is_allowed else None
     if match is None:
@@ -132,21 +131,43 @@ def confirm(
         return Refusal("wrong_code")
     has_codes = RecoveryCode.objects.left_to(device.user_id)
     new_codes = None if has_codes else recovery_codes.NewCodes.make()
-    with transaction.atomic(using=session_alias()):
-        take_turns(user)
+    with in_turn(user):
         if not device.accept(match, now=now):
             return Refusal("wrong_code")
         if not is_proven and any(owned.is_factor for owned in list_devices(user)):
             raise ProofNeeded
-        facts = {"name": device.name, **_let_count(device)}
-        allowance.begin_anew()
-        if new_codes is not None:
-            recovery_codes.store(user, new_codes)
-        kind, method = SecurityEventKind.FACTOR_ADDED, device.factor
-        events.record(kind, user, session=session, request=request, method=method, **facts)
-        amr = (AMR_SMS,) if device.factor == SMS else (AMR_ONE_TIME_CODE,)
-        access = sessions.prove_again(session, amr=add_factor(session.amr, amr))
-    codes = [] if new_codes is None else new_codes.codes
+        outcome = _admit(device, new_codes, session=session, request=request)
+        if isinstance(outcome, Refusal):
+            transaction.set_rollback(True, using=session_alias())
+    return outcome
+
+
+def _admit(
+    device: FactorDevice,
+    new_codes: recovery_codes.NewCodes | None,
+    *,
+    session: Session,
+    request: HttpRequest | None,
+) -> Confirmed | Refusal:
+    """Let a proven device count, within the caller's transaction."""
+    user = session.user
+    facts = {"method": device.factor, "name": device.name}
+    if isinstance(device, MessageDevice) and (former := _remove_former(device)):
+        facts["replaces"] = former
+    if not _let_count(device):
+        return Refusal("device_unknown")
+    FactorAllowance.objects.filter(user_id=device.user_id, factor=device.factor).begin_anew()
+    # Another device may have brought codes meanwhile, which were shown.
+    if new_codes is None or RecoveryCode.objects.left_to(device.user_id):
+        codes = []
+    else:
+        codes = recovery_codes.store(user, new_codes)
+    kind = SecurityEventKind.FACTOR_ADDED
+    events.record(kind, user, session=session, request=request, **facts)
+    amr = (AMR_SMS,) if device.factor == SMS else (AMR_ONE_TIME_CODE,)
+    access = sessions.prove_again(session, amr=add_factor(session.amr, amr))
+    if access is None:
+        return Refusal("session_revoked")
     return Confirmed(codes, access, count_other_sessions(session))
 
 
@@ -174,8 +195,7 @@ def remove(
     device = find_device(user, owned_id)
     if device is None:
         return False
-    with transaction.atomic(using=session_alias()):
-        take_turns(user)
+    with in_turn(user):
         row = device.rows().filter(user_id=user.pk)
         # An UPDATE first: SQLite cannot wait for its turn after a read, which a deletion may do.
         if not row.update(confirmed=True):
@@ -196,8 +216,7 @@ def reset(user: Any, *, by: Any = None, request: HttpRequest | None = None) -> i
 
     For staff, who must be sure of whom they do it for. Pending logins end.
     """
-    with transaction.atomic(using=session_alias()):
-        take_turns(user)
+    with in_turn(user):
         PendingLogin.objects.filter(user_id=user.pk).delete()
         count = 0
         for model in device_models().values():
@@ -232,17 +251,21 @@ def _check_room(user: Any) -> None:
         raise TooManyDevices
 
 
-def _let_count(device: FactorDevice) -> dict[str, str]:
-    """Confirm a device. The address before it goes; return what that was called, if any."""
-    replaced = {}
-    if isinstance(device, MessageDevice):
-        confirmed = {"user_id": device.user_id, "channel": device.channel, "confirmed": True}
-        if former := MessageDevice.objects.filter(**confirmed).first():
-            replaced = {"replaces": former.name or former.masked_address}
-            former.delete()
-    row = type(device).objects.filter(pk=device.pk)
-    row.update(confirmed=True, confirmed_at=timezone.now())
-    return replaced
+def _remove_former(device: MessageDevice) -> str | None:
+    """Remove the confirmed address of the same channel; return what it was called, if any."""
+    same = {"user_id": device.user_id, "channel": device.channel, "confirmed": True}
+    former = MessageDevice.objects.filter(**same).first()
+    if former is None:
+        return None
+    former.delete()
+    name: str = former.name or former.masked_address
+    return name
+
+
+def _let_count(device: FactorDevice) -> bool:
+    """Confirm a device; return False where it is confirmed already."""
+    waiting = type(device).objects.filter(pk=device.pk, confirmed=False)
+    return bool(waiting.update(confirmed=True, confirmed_at=timezone.now()))
 
 
 def _clean(name: str) -> str:

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django_otp.models import SideChannelDevice
 
@@ -104,9 +104,13 @@ def tell_if_locked(
     user: Any, factor: str, *, session: Session | None, request: HttpRequest | None
 ) -> None:
     """Record, once for each time, that wrong codes have locked a factor."""
-    if FactorAllowance.objects.tell_once(user.pk, factor, now=timezone.now()):
+    if not FactorAllowance.objects.tell_once(user.pk, factor, now=timezone.now()):
+        return
+    try:
         kind = SecurityEventKind.TOO_MANY_WRONG_CODES
         events.record(kind, user, session=session, request=request, method=factor)
+    except IntegrityError:
+        logger.warning("user %s was deleted while wrong codes were tried", user.pk)
 
 
 def _candidates(

@@ -6,16 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from django.apps import apps
-from django.db import transaction
 from django.utils import timezone
 
 from jwt_sessions.exceptions import FactorNeeded
 from jwt_sessions.mfa import events
 from jwt_sessions.mfa.devices import has_second_factor
+from jwt_sessions.mfa.turns import in_turn
 from jwt_sessions.models import RecoveryCode, RecoveryCodes, SecurityEventKind
 from jwt_sessions.models.recovery_codes import RECOVERY_CODE, hash_code, new_codes, normalize
-from jwt_sessions.sessions.announcing import session_alias
-from jwt_sessions.sessions.locking import take_turns
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -47,22 +45,21 @@ def renew(
     """Return new codes; the old ones, django-otp's static ones included, work no more.
 
     They cannot be shown again. Raises ``FactorNeeded`` for who has no second factor that they
-    could stand in for.
+    could stand in for, and ``UserGone``.
     """
     new = NewCodes.make()
-    with transaction.atomic(using=session_alias()):
-        take_turns(user)
-        store(user, new)
+    with in_turn(user):
+        codes = store(user, new)
         if not has_second_factor(user):
             raise FactorNeeded
         events.record(
             SecurityEventKind.RECOVERY_CODES_RENEWED, user, session=session, request=request
         )
-    return new.codes
+    return codes
 
 
-def store(user: Any, new: NewCodes) -> None:
-    """Replace a person's codes, within the caller's transaction."""
+def store(user: Any, new: NewCodes) -> list[str]:
+    """Replace a person's codes, within the caller's transaction; return the new ones."""
     now = timezone.now()
     # An UPDATE first: SQLite cannot wait for its turn after a read.
     theirs = RecoveryCodes.objects.filter(user_id=user.pk)
@@ -75,6 +72,7 @@ def store(user: Any, new: NewCodes) -> None:
         for slot, hashed in enumerate(new.hashes)
     )
     _static_tokens(user).delete()
+    return new.codes
 
 
 def remaining(user: Any) -> int:

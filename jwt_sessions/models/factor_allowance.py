@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from django.db import models
+from django.db import IntegrityError, models
 from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -77,9 +77,13 @@ class FactorAllowanceQuerySet(PrimaryQuerySet["FactorAllowance"]):
         """Count one more if there is room; the row is made when it is first needed."""
         if free.update(**counted):
             return True
-        if self.filter(user_id=user_id, factor=factor).exists():
-            return False
-        self.bulk_create([FactorAllowance(user_id=user_id, factor=factor)], ignore_conflicts=True)
+        if not self.filter(user_id=user_id, factor=factor).exists():
+            new = FactorAllowance(user_id=user_id, factor=factor)
+            try:
+                self.bulk_create([new], ignore_conflicts=True)
+            except IntegrityError:
+                return False  # the user was deleted meanwhile
+        # Also where there is one: it may have been made since the first UPDATE.
         return bool(free.update(**counted))
 
 
