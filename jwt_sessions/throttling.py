@@ -155,7 +155,15 @@ class SignInThrottle(CountingThrottle):
 
 
 class PasswordThrottle(SignInThrottle):
-    """The same limits for who is signed in and proves their password again."""
+    """The same limits for who is signed in and proves their password again.
+
+    Where a code is presented instead, that is for ``CodeThrottle`` to count.
+    """
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        """Return whether this password may be tried."""
+        is_code = isinstance(request.data, Mapping) and "code" in request.data
+        return is_code or super().allow_request(request, view)
 
     def name_of(self, request: Request) -> str:
         """Return who is signed in."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import NotFound, ParseError, ValidationError
@@ -34,6 +34,9 @@ from jwt_sessions.throttling import CodeThrottle
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
+
+
+CONFIRM_REFUSED: Final = {"device_unknown": NotFound, "session_revoked": TokenNotValid}
 
 
 class OwnFactorView(OwnSessionsView):
@@ -112,9 +115,7 @@ class ConfirmView(OwnFactorView):
         except ProofNeeded as error:
             raise InsufficientUserAuthentication(acr=ACR_TWO_FACTORS) from error
         if isinstance(outcome, Refusal):
-            raise NotFound if outcome.reason == "device_unknown" else InvalidCode
-        if outcome.access is None:
-            raise TokenNotValid
+            raise CONFIRM_REFUSED.get(outcome.reason, InvalidCode)
         return Response(
             {
                 "recovery_codes": outcome.recovery_codes,

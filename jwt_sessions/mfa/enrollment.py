@@ -41,6 +41,8 @@ DeviceT = TypeVar("DeviceT", bound=FactorDevice)
 
 NAME_LENGTH: Final = 64
 MAX_DEVICES: Final = 10
+# A QR code has room for 2,331 bytes, and a character may take 12.
+ACCOUNT_NAME_LENGTH: Final = 100
 # How long a secret that nobody has confirmed waits.
 ENROLLMENT_LIFETIME: Final = timedelta(hours=1)
 
@@ -64,7 +66,7 @@ class Confirmed:
     """
 
     recovery_codes: list[str] = field(repr=False)
-    access: str | None = field(repr=False)
+    access: str = field(repr=False)
     other_sessions: int
 
 
@@ -79,7 +81,7 @@ def begin_totp(user: Any, *, name: str = "") -> TOTPEnrollment:
         _check_room(user)
         device = EncryptedTOTP.make(user_id=user.pk, name=_clean(name))
     secret = device.secret
-    uri = otpauth_uri(secret, user.get_username())
+    uri = otpauth_uri(secret, _account_name(user))
     return TOTPEnrollment(device_id(device), group_secret(secret), uri, qr_svg(uri))
 
 
@@ -114,7 +116,8 @@ def confirm(
     """Let a device count, by a first code of its own.
 
     `is_proven` says whether the caller has proven a second factor; without that, who has one gets
-    no other (raises ``ProofNeeded``). Refuses ``device_unknown`` and ``wrong_code``.
+    no other (raises ``ProofNeeded``). Refuses ``device_unknown``, ``wrong_code`` and
+    ``session_revoked``.
     """
     user, now = session.user, timezone.now()
     device = _find_unconfirmed(model, user, enrollment_id)
@@ -141,6 +144,9 @@ def confirm(
         _record(SecurityEventKind.FACTOR_ADDED, user, device.factor, device.name, session, request)
         amr = (AMR_SMS,) if device.factor == SMS else (AMR_ONE_TIME_CODE,)
         access = sessions.prove_again(session, amr=add_factor(session.amr, amr))
+        if access is None:
+            transaction.set_rollback(True, using=session_alias())
+            return Refusal("session_revoked")
     codes = [] if new_codes is None else new_codes.codes
     return Confirmed(codes, access, count_other_sessions(session))
 
@@ -232,6 +238,11 @@ def _let_count(device: FactorDevice) -> None:
         MessageDevice.objects.filter(**former).delete()
     row = type(device).objects.filter(pk=device.pk)
     row.update(confirmed=True, confirmed_at=timezone.now())
+
+
+def _account_name(user: Any) -> str:
+    """Return what to call the account: a user name may be a number, missing, or very long."""
+    return str(user.get_username() or user.pk)[:ACCOUNT_NAME_LENGTH]
 
 
 def _clean(name: str) -> str:

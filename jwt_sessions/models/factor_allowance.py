@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from django.db import models
+from django.db import IntegrityError, models
 from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -27,7 +27,8 @@ class FactorAllowanceQuerySet(PrimaryQuerySet["FactorAllowance"]):
         """
         row = self.filter(user_id=user_id, factor=factor)
         free = row.filter(Q(locked_until=None) | Q(locked_until__lte=now))
-        counted = {"failures": F("failures") + 1, "locked_until": _next_lock(now)}
+        # In this order: MariaDB reads what it has just assigned, and the lock asks for what was.
+        counted = {"locked_until": _next_lock(now), "failures": F("failures") + 1}
         return self._count(user_id, factor, free, counted)
 
     def begin_anew(self) -> None:
@@ -77,7 +78,11 @@ class FactorAllowanceQuerySet(PrimaryQuerySet["FactorAllowance"]):
             return True
         if self.filter(user_id=user_id, factor=factor).exists():
             return False
-        self.bulk_create([FactorAllowance(user_id=user_id, factor=factor)], ignore_conflicts=True)
+        try:
+            row = FactorAllowance(user_id=user_id, factor=factor)
+            self.bulk_create([row], ignore_conflicts=True)
+        except IntegrityError:  # the user is gone
+            return False
         return bool(free.update(**counted))
 
 
