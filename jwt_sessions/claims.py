@@ -60,6 +60,12 @@ def add_factor(amr: Iterable[str], proven: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([*amr, *proven, AMR_MULTIPLE_FACTORS]))
 
 
+def without_factors(amr: Iterable[str]) -> list[str]:
+    """Return the methods in `amr` but for those of a second factor."""
+    of_factors = {AMR_ONE_TIME_CODE, AMR_SMS, AMR_MULTIPLE_FACTORS}
+    return [method for method in amr if method not in of_factors]
+
+
 def acr_of(amr: Iterable[str]) -> str:
     """Return the `acr` that these methods add up to."""
     return ACR_TWO_FACTORS if AMR_MULTIPLE_FACTORS in amr else ACR_ONE_FACTOR

@@ -160,12 +160,14 @@ class SignInThrottle(CountingThrottle):
 class PasswordThrottle(SignInThrottle):
     """The same limits for who is signed in and proves their password again, if that is what comes.
 
-    A wrong code is none: with somebody's access token nobody uses up their tries at a password.
+    A code is for ``CodeThrottle`` to count: with somebody's access token and wrong codes nobody
+    uses up their tries at a password.
     """
 
     def allow_request(self, request: Request, view: Any) -> bool:
         """Return whether this password may be tried. Raises as ``allow`` does."""
-        return not _read(request, "password") or super().allow_request(request, view)
+        is_code = isinstance(request.data, Mapping) and "code" in request.data
+        return is_code or super().allow_request(request, view)
 
     def name_of(self, request: Request) -> str:
         """Return who is signed in."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import urllib.request
 
+import pyotp
 import pytest
 
 from tests.people import claims_of
@@ -56,6 +57,52 @@ def test_sign_in_on_two_devices_refresh_replay_list_end_the_other_and_see_it_ref
     assert phone.refresh(successor) == 200
     assert phone.refresh(first) == 401, "two generations old: copied"
     assert phone.send("GET", "/api/me/")[0] == 401, "reuse ended the session"
+
+
+@pytest.mark.proves("P9", "M10")
+def test_who_must_have_a_second_factor_sets_it_up_and_signs_in_with_it(site):
+    phone = Browser(site, "okhttp/4.12.0")
+    phone.sign_in("dave", "dave-demo")
+    assert phone.send("GET", "/api/me/")[1]["code"] == "mfa_enrollment_required"
+
+    _, begun = phone.send("POST", "/api/auth/mfa/totp/", {})
+    app = pyotp.parse_uri(begun["otpauth_uri"])
+    path = f"/api/auth/mfa/totp/{begun['id']}/confirm/"
+    _, confirmed = phone.send("POST", path, {"code": app.now()})
+    phone.access = confirmed["access"]
+    assert phone.send("GET", "/api/me/")[0] == 200
+    _, renewed = phone.send("POST", "/api/auth/mfa/recovery-codes/", {})
+
+    login = {"username": "dave", "password": "dave-demo"}
+    status, asked = phone.send("POST", "/api/auth/token/", login)
+    assert (status, asked["code"], asked["methods"]) == (
+        401,
+        "mfa_required",
+        ["totp", "recovery_code"],
+    )
+    body = {"mfa_token": asked["mfa_token"]}
+    for code in (confirmed["recovery_codes"][0], app.now()):
+        assert phone.send("POST", "/api/auth/token/mfa/", {**body, "code": code})[0] == 401
+    status, tokens = phone.send(
+        "POST", "/api/auth/token/mfa/", {**body, "code": renewed["recovery_codes"][0]}
+    )
+    assert (status, tokens["recovery_codes_remaining"]) == (200, 9)
+
+
+@pytest.mark.proves("M1")
+def test_bobs_code_can_be_had_and_works_once(site, environment):
+    shell = manage("current_code", "bob", environment=environment, text=True)
+    code = subprocess.run(**shell, stdout=subprocess.PIPE, check=True).stdout.strip()
+    laptop = Browser(site, "curl/8.5.0")
+    login = {"username": "bob", "password": "bob-demo"}
+    _, asked = laptop.send("POST", "/api/auth/token/", login)
+    body = {"mfa_token": asked["mfa_token"], "code": code}
+    status, tokens = laptop.send("POST", "/api/auth/token/mfa/", body)
+    laptop.access = tokens["access"]
+    assert laptop.send("POST", "/api/delete-everything/", {})[0] == status == 200
+    _, asked = laptop.send("POST", "/api/auth/token/", login)
+    body["mfa_token"] = asked["mfa_token"]
+    assert laptop.send("POST", "/api/auth/token/mfa/", body)[1]["code"] == "invalid_code"
 
 
 def test_the_seed_prints_the_logins_and_changes_nothing_the_second_time(seeded, environment):

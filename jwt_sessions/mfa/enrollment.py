@@ -42,6 +42,8 @@ DeviceT = TypeVar("DeviceT", bound=FactorDevice)
 
 NAME_LENGTH: Final = 64
 MAX_DEVICES: Final = 10
+# A QR code has room for 2,331 bytes, and a character may take 12.
+ACCOUNT_NAME_LENGTH: Final = 100
 # How long a secret that nobody has confirmed waits.
 ENROLLMENT_LIFETIME: Final = timedelta(hours=1)
 
@@ -79,7 +81,7 @@ def begin_totp(user: Any, *, name: str = "") -> TOTPEnrollment:
         _check_room(user)
         device = EncryptedTOTP.make(user_id=user.pk, name=_clean(name))
     secret = device.secret
-    uri = otpauth_uri(secret, user.get_username())
+    uri = otpauth_uri(secret, _account_name(user))
     return TOTPEnrollment(device_id(device), group_secret(secret), uri, qr_svg(uri))
 
 
@@ -266,6 +268,11 @@ def _let_count(device: FactorDevice) -> bool:
     """Confirm a device; return False where it is confirmed already."""
     waiting = type(device).objects.filter(pk=device.pk, confirmed=False)
     return bool(waiting.update(confirmed=True, confirmed_at=timezone.now()))
+
+
+def _account_name(user: Any) -> str:
+    """Return what to call the account: a user name may be a number, missing, or very long."""
+    return str(user.get_username() or user.pk)[:ACCOUNT_NAME_LENGTH]
 
 
 def _clean(name: str) -> str:

@@ -71,23 +71,22 @@ def store(user: Any, new: NewCodes) -> list[str]:
         RecoveryCode(device=device, slot=slot, hashed=hashed)
         for slot, hashed in enumerate(new.hashes)
     )
-    _static_tokens(user).delete()
+    # Whole devices, for one without codes would count as a factor that nobody can prove.
+    _static("StaticDevice", user_id=user.pk).delete()
     return new.codes
 
 
 def remaining(user: Any) -> int:
     """Return how many codes a person has left, django-otp's static ones included."""
-    static = _static_tokens(user)
-    unused: int = static.filter(device__confirmed=True).count()
-    return RecoveryCode.objects.left_to(user.pk) + unused
+    static = _static("StaticToken", device__user_id=user.pk, device__confirmed=True)
+    return RecoveryCode.objects.left_to(user.pk) + int(static.count())
 
 
-def _static_tokens(user: Any) -> Any:
-    """Return django-otp's codes of this person, of which there are none without its app."""
+def _static(model: str, **theirs: Any) -> Any:
+    """Return rows of one of django-otp's models, of which there are none without its app."""
     if not apps.is_installed(STATIC):
         return RecoveryCode.objects.none()
-    tokens: Any = apps.get_app_config("otp_static").get_model("StaticToken")
-    return tokens.objects.filter(device__user_id=user.pk)
+    return apps.get_app_config("otp_static").get_model(model)._default_manager.filter(**theirs)
 
 
 def tell_of_use(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jwt_sessions import accounts, sessions
-from jwt_sessions.claims import AMR_PASSWORD, add_factor
+from jwt_sessions.claims import AMR_PASSWORD, add_factor, without_factors
 from jwt_sessions.exceptions import ProofNeeded
 from jwt_sessions.mfa import recovery_codes
 from jwt_sessions.mfa.devices import has_second_factor
@@ -57,5 +57,7 @@ def by_password(
     found = accounts.prove_password(request, credentials)
     if found is None or found.pk != user.pk:
         return Refusal("wrong_password")
-    access = sessions.prove_again(session, amr=[*dict.fromkeys([*session.amr, AMR_PASSWORD])])
+    # A second factor that was proven before, and is gone by now, was not proven again.
+    amr = dict.fromkeys([*without_factors(session.amr), AMR_PASSWORD])
+    access = sessions.prove_again(session, amr=list(amr))
     return Refusal("session_revoked") if access is None else Proven(access)
