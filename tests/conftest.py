@@ -8,6 +8,7 @@ import time_machine
 from django.core.cache import cache
 
 from jwt_sessions import sessions
+from jwt_sessions.models.recovery_codes import RecoveryCodeHasher
 from jwt_sessions.sessions import refreshing
 from tests.factor_stories import STORIES, Story
 from tests.inboxes import Mailbox, Telephone
@@ -94,6 +95,12 @@ def threads():
     yield start
     for each in started:
         each.close()
+
+
+@pytest.fixture
+def quick_hashes(monkeypatch):
+    """Recovery codes cost hardly any time: for tests of something else."""
+    monkeypatch.setattr(RecoveryCodeHasher, "iterations", 10)
 
 
 @pytest.fixture
