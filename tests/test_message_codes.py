@@ -11,6 +11,7 @@ from tests.authenticators import enroll
 from tests.inboxes import add_address, ask_for_code, begin, confirm, enter, send
 from tests.people import Device, claims_of
 
+pytestmark = pytest.mark.usefixtures("quick_hashes")
 proves = pytest.mark.proves
 MINUTE = 60
 DAY = 86_400
