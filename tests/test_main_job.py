@@ -12,6 +12,11 @@ from tests.people import claims_of
 from tests.serving import Browser, manage, newcomer, seed, serve
 
 
+@pytest.fixture(autouse=True)
+def clock():
+    """The real one: the demo, a process of its own, knows no other."""
+
+
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
     """The environment of a newcomer, with a database of its own."""
@@ -66,9 +71,9 @@ def test_who_must_have_a_second_factor_sets_it_up_and_signs_in_with_it(site):
     assert phone.send("GET", "/api/me/")[1]["code"] == "mfa_enrollment_required"
 
     _, begun = phone.send("POST", "/api/auth/mfa/totp/", {})
-    app = pyotp.parse_uri(begun["otpauth_uri"])
+    code = pyotp.parse_uri(begun["otpauth_uri"]).now()
     path = f"/api/auth/mfa/totp/{begun['id']}/confirm/"
-    _, confirmed = phone.send("POST", path, {"code": app.now()})
+    _, confirmed = phone.send("POST", path, {"code": code})
     phone.access = confirmed["access"]
     assert phone.send("GET", "/api/me/")[0] == 200
     _, renewed = phone.send("POST", "/api/auth/mfa/recovery-codes/", {})
