@@ -80,18 +80,13 @@ def test_who_must_have_a_second_factor_sets_it_up_and_signs_in_with_it(site):
 
     login = {"username": "dave", "password": "dave-demo"}
     status, asked = phone.send("POST", "/api/auth/token/", login)
-    assert (status, asked["code"], asked["methods"]) == (
-        401,
-        "mfa_required",
-        ["totp", "recovery_code"],
-    )
-    body = {"mfa_token": asked["mfa_token"]}
-    for code in (confirmed["recovery_codes"][0], app.now()):
-        assert phone.send("POST", "/api/auth/token/mfa/", {**body, "code": code})[0] == 401
-    status, tokens = phone.send(
-        "POST", "/api/auth/token/mfa/", {**body, "code": renewed["recovery_codes"][0]}
-    )
-    assert (status, tokens["recovery_codes_remaining"]) == (200, 9)
+    assert (status, asked["methods"]) == (401, ["totp", "recovery_code"])
+    answers = [
+        phone.send("POST", "/api/auth/token/mfa/", {"mfa_token": asked["mfa_token"], "code": code})
+        for code in (confirmed["recovery_codes"][0], code, renewed["recovery_codes"][0])
+    ]
+    assert [status for status, _ in answers] == [401, 401, 200]
+    assert answers[-1][1]["recovery_codes_remaining"] == 9
 
 
 @pytest.mark.proves("M1")
