@@ -5,11 +5,14 @@ from __future__ import annotations
 import builtins
 from base64 import b32encode
 from binascii import hexlify
+from contextlib import suppress
 from io import StringIO
 
+import django_otp
 import pyotp
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.utils import timezone
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -265,6 +268,25 @@ def test_p10_a_code_that_meets_the_move_works_once(alice, threads, set_jwt, atte
     assert "Moved 1 authenticator app" in said
     statuses.append(answer_to(alice, code).status_code)
     assert sorted(statuses) == [200, 401, 401, 401, 401]
+
+
+@pytest.mark.races
+@proves("P10", "M1")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("throttles_off")
+def test_p10_a_code_that_others_verify_meanwhile_works_once(alice, threads):
+    stock = TOTPDevice.objects.create(user=alice)
+    code = code_of(stock)
+
+    def verify():
+        # SQLite cannot wait for its turn after a read.
+        with suppress(OperationalError):
+            return django_otp.verify_token(alice, stock.persistent_id, code) is not None
+
+    *verified, _ = threads(4).at_once(*[verify] * 3, lambda: run("adopt"))
+    verified.append(answer_to(alice, code).status_code == 200)
+    assert verified.count(True) == 1
+    assert not TOTPDevice.objects.exists()
 
 
 # reset
