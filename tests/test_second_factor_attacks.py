@@ -368,6 +368,22 @@ def test_to_begin_again_sends_no_more_than_is_allowed(phone):
     assert len(mail.outbox) == 1
 
 
+@proves("M4")
+def test_a_neighbour_without_a_login_keeps_nobody_from_entering_a_code(alice, app, set_jwt):
+    set_jwt(THROTTLE_RATES={"second_factor": "2/min"})
+    for _ in range(3):
+        assert code_of(answer("garbage", "123456")) == "mfa_token_expired"
+    assert answer(ask(alice), app.code()).status_code == 200
+
+
+@proves("M4")
+def test_wrong_codes_of_a_network_are_limited(alice, app, set_jwt):
+    set_jwt(THROTTLE_RATES={"second_factor": "2/min"})
+    for _ in range(2):
+        answer(ask(alice), app.wrong_code())
+    assert answer(ask(alice), app.code()).status_code == 429
+
+
 # Strange values, people and projects
 
 STRANGE = {

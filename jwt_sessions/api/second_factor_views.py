@@ -42,10 +42,23 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 
-class TokenMFAView(SessionAPIView):
-    """Complete a sign-in with a code: starts the session and returns its tokens."""
+class PendingLoginView(SessionAPIView):
+    """What the views between password and code share."""
 
     own_throttle_classes = (CodeThrottle,)
+
+    def has_failed(self, response: Response) -> bool:
+        """Return whether a code was wrong.
+
+        An `mfa_token` that is none cannot be guessed and costs next to nothing. Were it counted, a
+        neighbour in the same network could keep others from entering their codes, without a login.
+        """
+        is_refused = super().has_failed(response)
+        return is_refused and response.data["code"] == InvalidCode.default_code
+
+
+class TokenMFAView(PendingLoginView):
+    """Complete a sign-in with a code: starts the session and returns its tokens."""
 
     def post(self, request: Request) -> Response:
         body = self.read_body(SecondFactorSerializer)
@@ -66,10 +79,8 @@ class TokenMFAView(SessionAPIView):
         return Response(with_remaining(tokens, outcome.recovery_codes_remaining))
 
 
-class TokenMFASendView(SessionAPIView):
+class TokenMFASendView(PendingLoginView):
     """Have a code sent to complete a sign-in with."""
-
-    own_throttle_classes = (CodeThrottle,)
 
     def post(self, request: Request) -> Response:
         body = self.read_body(SendAtSignInSerializer)
