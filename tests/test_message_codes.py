@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from jwt_sessions.exceptions import NotDelivered
 from jwt_sessions.models import EncryptedTOTP, MessageDevice
 from tests.authenticators import enroll
 from tests.inboxes import add_address, ask_for_code, begin, confirm, enter, send
@@ -236,6 +237,19 @@ def test_a_gateway_that_fails_leaves_the_code_before_as_it_was(alice, factor, ne
     factor.fail()
     assert send(new_phone, mfa_token, factor.channel).status_code == 503
     assert enter(new_phone, mfa_token, factor.code()).status_code == 200
+
+
+@proves("M1")
+def test_a_code_used_while_the_gateway_fails_does_not_come_back(alice, factor, new_phone, clock):
+    first, second = ask_for_code(new_phone, alice), ask_for_code(new_phone, alice)
+    send(new_phone, first, factor.channel)
+    clock.shift(MINUTE)
+    as_it_was = MessageDevice.objects.get()
+    enter(new_phone, first, factor.code())
+    factor.fail()
+    with pytest.raises(NotDelivered):
+        as_it_was.send_code()
+    assert enter(Device(), second, factor.code(), method=factor.channel).status_code == 401
 
 
 def test_confirming_another_address_replaces_the_one_before(alice, phone, factor, new_phone):

@@ -164,6 +164,13 @@ def test_a_stored_code_is_a_hash_that_takes_the_key(phone, mailbox, settings):
     assert confirm(phone, begun, mailbox.code()).status_code == 401
 
 
+@proves("M9")
+def test_a_code_confirms_no_address_but_the_one_it_was_sent_to(phone, mailbox):
+    begun = begin(phone, mailbox)
+    MessageDevice.objects.update(address=mailbox.other_address)
+    assert confirm(phone, begun, mailbox.code()).status_code == 401
+
+
 def test_a_stored_code_is_of_no_use_in_another_row(phone, mailbox, bob, clock):
     begin(phone, mailbox)
     bobs = Device()

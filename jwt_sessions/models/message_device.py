@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from django.db import models
 from django.utils import timezone
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 DIGITS: Final = 6
+StoredCode: TypeAlias = "tuple[str, datetime | None]"
 
 
 def mask(address: str) -> str:
@@ -79,14 +80,16 @@ class MessageDevice(FactorDevice):
     def deliver_new_code(self) -> None:
         """Send a message that is counted already. Raises ``NotDelivered``."""
         code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
-        hashed = hash_code(code, owner=self._owner)
-        before = {"hashed_code": self.hashed_code, "code_expires_at": self.code_expires_at}
-        this = type(self).objects.filter(pk=self.pk)
-        this.update(hashed_code=hashed, code_expires_at=timezone.now() + conf.MFA_MESSAGE_LIFETIME)
+        before = self.hashed_code, self.code_expires_at
+        now = hash_code(code, owner=self._owner), timezone.now() + conf.MFA_MESSAGE_LIFETIME
+        if not self._swap(before, now):
+            # It was used meanwhile, or replaced, and must not come back.
+            before = "", None
+            type(self).objects.filter(pk=self.pk).update(hashed_code=now[0], code_expires_at=now[1])
         try:
             deliver_code(code, channel=self.channel, address=self.address)
         except NotDelivered:
-            this.filter(hashed_code=hashed).update(**before)
+            self._swap(now, before)
             FactorAllowance.objects.take_message_back(self.user_id, self.factor)
             raise
 
@@ -111,6 +114,12 @@ class MessageDevice(FactorDevice):
         self.send_code()
         return str(_("sent to %(address)s") % {"address": self.masked_address})
 
+    def _swap(self, old: StoredCode, new: StoredCode) -> bool:
+        """Put one code in the place of another; return False where that is not there."""
+        there = type(self).objects.filter(pk=self.pk, hashed_code=old[0])
+        return bool(there.update(hashed_code=new[0], code_expires_at=new[1]))
+
     @property
     def _owner(self) -> str:
-        return f"message {self.user_id} {self.pk}"
+        # A code is of the address that it was sent to, whichever one the row has by now.
+        return f"message {self.user_id} {self.pk} {self.address}"
