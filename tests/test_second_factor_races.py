@@ -34,7 +34,7 @@ from tests.factors import (
     wait_for_code,
 )
 from tests.people import Device, make_user
-from tests.racing import Call, send_in_processes
+from tests.racing import Call, processes
 
 CALLERS = 50
 ROUNDS = 20
@@ -76,15 +76,12 @@ def no_locks(throttles_off, set_jwt):
 
 @pytest.fixture(params=["threads", "processes"])
 def at_once(request, threads):
-    """Make the calls of each round at once: ``at_once(rounds)`` returns the rounds' replies."""
-    if request.param == "processes":
-        return lambda rounds: send_in_processes(rounds, urlconf=__name__, **SETTINGS)
-
-    def run(rounds):
-        callers = threads(len(rounds[0]))
-        return [callers.send_at_once(calls) for calls in rounds]
-
-    return run
+    """Make fifty calls at once: ``at_once(calls)`` returns the replies."""
+    if request.param == "threads":
+        yield threads(CALLERS).send_at_once
+    else:
+        with processes(CALLERS, urlconf=__name__, **SETTINGS) as send_at_once:
+            yield send_at_once
 
 
 def login(mfa_token, code):
@@ -167,10 +164,9 @@ def spent_codes(user):
 
 @proves("P10", "M1", "M5", "M7", "M8")
 def test_p10_a_code_works_once_and_a_login_is_completed_once(at_once):
-    names = [*KINDS] * (ROUNDS // len(KINDS))
-    people = [make_user(f"alice{number}") for number in range(ROUNDS)]
-    rounds = at_once([KINDS[name](user) for name, user in zip(names, people, strict=True)])
-    for name, user, replies in zip(names, people, rounds, strict=True):
+    for number, name in enumerate([*KINDS] * (ROUNDS // len(KINDS))):
+        user = make_user(f"alice{number}")
+        replies = at_once(KINDS[name](user))
         assert sorted(reply.status for reply in replies) == [200] + [401] * (CALLERS - 1), name
         refused = {reply.code for reply in replies if reply.status == 401}
         assert refused <= {"invalid_code", "mfa_token_expired"}, name
