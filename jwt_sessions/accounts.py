@@ -19,7 +19,7 @@ from django.db.models.signals import post_save, pre_delete, pre_save
 
 from jwt_sessions import sessions
 from jwt_sessions.conf import conf
-from jwt_sessions.models import RevokedReason
+from jwt_sessions.models import RecoveryCodes, RevokedReason
 from jwt_sessions.revocation import may_sign_in
 
 if TYPE_CHECKING:
@@ -135,8 +135,11 @@ def _follow_change(
 
 
 def _follow_deletion(instance: Any, **kwargs: Any) -> None:
-    """End and blank the sessions of a user in the transaction that deletes them."""
+    """End and blank the sessions of a user in the transaction that deletes them, and make way."""
     sessions.forget(instance)
+    # Django looked for what goes along before anybody had to wait. Those made since would keep the
+    # user from going; of other models of ours, it deletes what it finds in the end.
+    RecoveryCodes.objects.filter(user_id=instance.pk).delete()
 
 
 def _writes(update_fields: Collection[str] | None, field: str) -> bool:

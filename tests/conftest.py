@@ -98,12 +98,6 @@ def threads():
 
 
 @pytest.fixture
-def quick_hashes(monkeypatch):
-    """Recovery codes cost hardly any time: for tests of something else."""
-    monkeypatch.setattr(RecoveryCodeHasher, "iterations", 10)
-
-
-@pytest.fixture
 def mailbox(settings):
     """Where Alice reads her mail."""
     return Mailbox(settings)

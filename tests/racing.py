@@ -163,33 +163,46 @@ def say(statement):
 
 def run_apart(*arguments, **options):
     """Run Python in a process of its own, on the database of this test."""
-    from django.db import connection
-
-    environment = {**os.environ, "TEST_DATABASE_NAME": str(connection.settings_dict["NAME"])}
-    environment["DJANGO_SETTINGS_MODULE"] = "tests.settings"
-    command = [sys.executable, *arguments]
+    command, environment = _apart(*arguments)
     pipe = subprocess.PIPE
     return subprocess.run(
         command, env=environment, stdout=pipe, text=True, check=False, timeout=300, **options
     )
 
 
+def _apart(*arguments):
+    from django.db import connection
+
+    environment = {**os.environ, "TEST_DATABASE_NAME": str(connection.settings_dict["NAME"])}
+    environment["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    return [sys.executable, *arguments], environment
+
+
 def race_in_processes(job):
     """Run ``rounds`` of ``callers`` processes, who refresh; return the rounds."""
-    return [[Answer(*answer) for answer in round_] for round_ in _race({"act": "refresh", **job})]
-
-
-def send_in_processes(rounds, *, urlconf, **settings):
-    """Let processes make the calls of each round at once; return the rounds' replies."""
-    job = {"act": "send", "callers": len(rounds[0]), "rounds": rounds}
-    job |= {"urlconf": urlconf, "settings": settings}
-    return [[Reply(*reply) for reply in round_] for round_ in _race(job)]
-
-
-def _race(job):
-    done = run_apart("-m", "tests.racing", input=json.dumps(job))
+    done = run_apart("-m", "tests.racing", input=json.dumps({"act": "refresh", **job}))
     assert done.returncode == 0
-    return json.loads(done.stdout)
+    return [[Answer(*answer) for answer in round_] for round_ in json.loads(done.stdout)]
+
+
+@contextmanager
+def processes(callers, *, urlconf, **settings):
+    """Start processes; what is returned lets them make calls at once, and returns the replies."""
+    command, environment = _apart("-m", "tests.racing")
+    job = {"act": "send", "callers": callers, "urlconf": urlconf, "settings": settings}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, **pipes) as program:
+
+        def ask(value):
+            print(json.dumps(value), file=program.stdin, flush=True)
+
+        def send_at_once(calls):
+            ask(calls)
+            return [Reply(*reply) for reply in json.loads(program.stdout.readline())]
+
+        ask(job)
+        yield send_at_once
+        program.stdin.close()
 
 
 class Processes:
@@ -237,11 +250,6 @@ def refresh_in_rounds(job, processes):
             token = next((answer.refresh for answer in answers if answer.refresh), token)
 
 
-def send_in_rounds(job, processes):
-    for calls in job["rounds"]:
-        yield processes.at_once("send", calls)
-
-
 def main():
     import django
 
@@ -251,7 +259,7 @@ def main():
     from django.conf import settings
     from django.db import connections
 
-    job = json.load(sys.stdin)
+    job = json.loads(sys.stdin.readline())
     settings.JWT_SESSIONS |= {"THROTTLE_RATES": None, **job.get("settings", {})}
     if "grace_period" in job:
         settings.JWT_SESSIONS["REFRESH_GRACE_PERIOD"] = timedelta(seconds=job["grace_period"])
@@ -259,11 +267,13 @@ def main():
     refresh("imports everything once, before there are many of us")
     connections.close_all()
 
-    processes = Processes(job["callers"])
-    run = refresh_in_rounds if job["act"] == "refresh" else send_in_rounds
-    rounds = list(run(job, processes))
-    processes.close()
-    json.dump(rounds, sys.stdout)
+    callers = Processes(job["callers"])
+    if job["act"] == "refresh":
+        json.dump(list(refresh_in_rounds(job, callers)), sys.stdout)
+    for calls in sys.stdin:
+        sys.stdout.write(json.dumps(callers.at_once("send", json.loads(calls))) + "\n")
+        sys.stdout.flush()
+    callers.close()
 
 
 if __name__ == "__main__":

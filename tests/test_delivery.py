@@ -9,7 +9,7 @@ from jwt_sessions.mfa.events import name_of_method
 from tests.inboxes import add_address, ask_for_code, enter, send
 from tests.people import Device
 
-pytestmark = [pytest.mark.usefixtures("quick_hashes"), pytest.mark.once]
+pytestmark = [pytest.mark.once]
 
 SENT = []
 

@@ -15,8 +15,6 @@ from tests.authenticators import Authenticator, enroll
 from tests.inboxes import add_address, ask_for_code, begin, confirm, enter, send
 from tests.people import Device
 
-pytestmark = pytest.mark.usefixtures("quick_hashes")
-
 MINUTE = 60
 
 

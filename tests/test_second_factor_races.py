@@ -21,7 +21,7 @@ from jwt_sessions.models import (
     RevokedReason,
     Session,
 )
-from jwt_sessions.models.recovery_codes import HASHER, RecoveryCodeHasher, normalize
+from jwt_sessions.models.recovery_codes import HASHER, normalize
 from jwt_sessions.permissions import HasCode
 from tests import urls
 from tests.factors import (
@@ -34,7 +34,7 @@ from tests.factors import (
     wait_for_code,
 )
 from tests.people import Device, make_user
-from tests.racing import Call, send_in_processes
+from tests.racing import Call, processes
 
 CALLERS = 50
 ROUNDS = 20
@@ -76,15 +76,12 @@ def no_locks(throttles_off, set_jwt):
 
 @pytest.fixture(params=["threads", "processes"])
 def at_once(request, threads):
-    """Make the calls of each round at once: ``at_once(rounds)`` returns the rounds' replies."""
-    if request.param == "processes":
-        return lambda rounds: send_in_processes(rounds, urlconf=__name__, **SETTINGS)
-
-    def run(rounds):
-        callers = threads(len(rounds[0]))
-        return [callers.send_at_once(calls) for calls in rounds]
-
-    return run
+    """Make fifty calls at once: ``at_once(calls)`` returns the replies."""
+    if request.param == "threads":
+        yield threads(CALLERS).send_at_once
+    else:
+        with processes(CALLERS, urlconf=__name__, **SETTINGS) as send_at_once:
+            yield send_at_once
 
 
 def login(mfa_token, code):
@@ -167,21 +164,14 @@ def spent_codes(user):
 
 @proves("P10", "M1", "M5", "M7", "M8")
 def test_p10_a_code_works_once_and_a_login_is_completed_once(at_once):
-    names = [*KINDS] * (ROUNDS // len(KINDS))
-    people = [make_user(f"alice{number}") for number in range(ROUNDS)]
-    rounds = at_once([KINDS[name](user) for name, user in zip(names, people, strict=True)])
-    for name, user, replies in zip(names, people, rounds, strict=True):
+    for number, name in enumerate([*KINDS] * (ROUNDS // len(KINDS))):
+        user = make_user(f"alice{number}")
+        replies = at_once(KINDS[name](user))
         assert sorted(reply.status for reply in replies) == [200] + [401] * (CALLERS - 1), name
         refused = {reply.code for reply in replies if reply.status == 401}
         assert refused <= {"invalid_code", "mfa_token_expired"}, name
         assert Session.objects.filter(user=user).count() == 1, name
         assert spent_codes(user) == 1, name
-
-
-@pytest.fixture
-def quick_hashes(monkeypatch):
-    """Recovery codes are hashed in no time."""
-    monkeypatch.setattr(RecoveryCodeHasher, "iterations", 1)
 
 
 def statuses(replies):
@@ -190,9 +180,7 @@ def statuses(replies):
 
 class TestEnrolling:
     @proves("P10", "M9")
-    def test_p10_a_device_is_confirmed_once_and_codes_are_shown_once(
-        self, alice, threads, quick_hashes
-    ):
+    def test_p10_a_device_is_confirmed_once_and_codes_are_shown_once(self, alice, threads):
         callers = threads(20)
         for _ in range(5):
             app = give_totp(alice, confirmed=False)
@@ -207,7 +195,7 @@ class TestEnrolling:
 
     @proves("P10", "M9")
     def test_p10_one_device_confirmed_with_two_codes_shows_one_set_of_recovery_codes(
-        self, alice, threads, quick_hashes
+        self, alice, threads
     ):
         callers = threads(20)
         for _ in range(5):
@@ -221,7 +209,7 @@ class TestEnrolling:
 
     @proves("P10", "M9")
     def test_p10_two_devices_confirmed_at_once_share_one_set_of_recovery_codes(
-        self, alice, threads, quick_hashes, monkeypatch
+        self, alice, threads, monkeypatch
     ):
         app, access = give_totp(alice, confirmed=False), sign_in(alice)
         code = give_address(alice, confirmed=False)
@@ -256,7 +244,7 @@ class TestChanging:
     ROUNDS = 20
 
     @proves("P10", "M5")
-    def test_p10_recovery_codes_renewed_while_one_is_used(self, alice, threads, quick_hashes):
+    def test_p10_recovery_codes_renewed_while_one_is_used(self, alice, threads):
         callers = threads(2)
         for _ in range(self.ROUNDS):
             give_totp(alice)
@@ -301,9 +289,7 @@ class TestChanging:
             mfa.enrollment.reset(alice)
 
     @proves("P5", "P9")
-    def test_p5_no_device_is_added_by_a_session_that_ends_meanwhile(
-        self, alice, quick_hashes, monkeypatch
-    ):
+    def test_p5_no_device_is_added_by_a_session_that_ends_meanwhile(self, alice, monkeypatch):
         app, pair = give_totp(alice, confirmed=False), sessions.start(alice)
         device, make = Device(), mfa.recovery_codes.NewCodes.make
         device.access = pair.access

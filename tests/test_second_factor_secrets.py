@@ -14,7 +14,7 @@ from tests.authenticators import enroll
 from tests.inboxes import add_address, ask_for_code, enter, send
 from tests.people import Device
 
-pytestmark = [pytest.mark.usefixtures("quick_hashes"), pytest.mark.proves("M3", "M5")]
+pytestmark = [pytest.mark.proves("M3", "M5")]
 
 
 class Secrets:

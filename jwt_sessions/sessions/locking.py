@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def take_turns(user: Any) -> None:
+def take_turns(user: Any, *, is_leaving: bool = False) -> None:
     """Wait, within a transaction, until no other one of this user's is under way.
+
+    Where the user `is_leaving`, nothing that refers to them is inserted any more either.
 
     SQLite has one lock for all, which the first write takes; a transaction that has read before
     could not wait for it.
@@ -26,8 +28,9 @@ def take_turns(user: Any) -> None:
     features = connections[session_alias()].features
     if features.has_select_for_update:
         # Not the key itself: inserting a row that refers to the user need not wait.
+        no_key = features.has_select_for_no_key_update and not is_leaving
         rows = get_user_model()._base_manager.using(session_alias()).filter(pk=user.pk)
-        rows = rows.select_for_update(no_key=features.has_select_for_no_key_update)
+        rows = rows.select_for_update(no_key=no_key)
         rows.values_list("pk", flat=True).first()
 
 

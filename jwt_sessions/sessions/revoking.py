@@ -70,7 +70,7 @@ def forget(user: AbstractBaseUser) -> None:
 
     Within the transaction of the deletion.
     """
-    take_turns(user)
+    take_turns(user, is_leaving=True)
     revoke_all(user, reason=RevokedReason.USER_DELETED)
     theirs = Session.objects.filter(user_id=user.pk)
     RefreshToken.objects.filter(session__in=theirs).update(address=None)
