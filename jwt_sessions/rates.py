@@ -11,6 +11,7 @@ DEFAULT_THROTTLE_RATES: Final = {
     "sign_in": "30/min",
     "sign_in_account": "20/hour",
     "second_factor": "60/min",
+    "message_address": "20/day",
     "refresh": "120/min",
     "refresh_session": "300/min",
 }

@@ -7,6 +7,7 @@ or not.
 from __future__ import annotations
 
 import logging
+import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import timedelta
@@ -194,6 +195,25 @@ class CodeThrottle(SignInThrottle):
         except Exception:
             logger.exception("a code cannot be counted")
             return True
+
+
+class AddressThrottle(CountingThrottle):
+    """``message_address`` limits what is sent to an address that nobody has proven yet.
+
+    How much one person has sent is counted in the database; this is for a stranger whose address
+    many accounts name.
+    """
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        """Return whether something may be sent; where the cache cannot be asked, it may."""
+        address = re.sub(r"[\s().-]", "", _read(request, "address")).casefold()
+        counter = find_counter("message_address", address) if address else None
+        try:
+            if counter is not None and counter.increase() > counter.rate.number:
+                return self.refuse(_http(request), counter, counter.remaining())
+        except Exception:
+            logger.exception("a message cannot be counted")
+        return True
 
 
 class RefreshThrottle(CountingThrottle):

@@ -358,10 +358,11 @@ class TestStepUp:
 
 
 class TestLimitOfSessions:
-    def test_a_refused_session_spends_no_code(self, alice, authenticator, set_jwt):
+    def test_a_refused_session_spends_no_code_nor_a_try(self, alice, authenticator, set_jwt):
         set_jwt(MAX_SESSIONS_PER_USER=1, SESSION_LIMIT_POLICY="refuse")
         device, asked = begin(alice)
         assert finish(device, asked, authenticator.code()).status_code == 409
+        assert FactorAllowance.objects.get().failures == 0
         set_jwt(MAX_SESSIONS_PER_USER=2)
         assert finish(device, asked, authenticator.code()).status_code == 200
 

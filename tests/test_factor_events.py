@@ -12,7 +12,6 @@ from tests.factor_stories import STORIES, WRONG_CODES, Story
 from tests.inboxes import ask_for_code, enter
 from tests.people import Device
 
-pytestmark = pytest.mark.usefixtures("quick_hashes")
 proves = pytest.mark.proves
 once = pytest.mark.once
 every_kind = pytest.mark.parametrize("kind", [*STORIES])

@@ -11,7 +11,6 @@ from tests.factor_stories import STORIES
 from tests.inboxes import begin, confirm
 from tests.people import FIREFOX
 
-pytestmark = pytest.mark.usefixtures("quick_hashes")
 proves = pytest.mark.proves
 once = pytest.mark.once
 

@@ -12,7 +12,6 @@ from tests.authenticators import enroll
 from tests.inboxes import add_address, ask_for_code, begin, confirm, enter, send
 from tests.people import Device, claims_of
 
-pytestmark = pytest.mark.usefixtures("quick_hashes")
 proves = pytest.mark.proves
 MINUTE = 60
 DAY = 86_400
@@ -219,6 +218,16 @@ def test_the_limit_of_a_day_outlives_new_addresses_removals_and_logins(
     clock.shift(1)
     assert send(phone, ask_for_code(phone, alice), inbox.channel).status_code == 204
     assert len(inbox.messages) == 4
+
+
+def test_many_accounts_cannot_flood_a_stranger(phone, telephone, bob, set_jwt):
+    set_jwt(THROTTLE_RATES={"message_address": "1/day"})
+    other = Device()
+    other.sign_in(bob)
+    assert begin(phone, telephone, "+49 170-123 45 67").status_code == 201
+    answer = begin(other, telephone, "+491701234567")
+    assert (answer.status_code, len(telephone.messages)) == (429, 1)
+    assert begin(other, telephone, telephone.other_address).status_code == 201
 
 
 @proves("P8")

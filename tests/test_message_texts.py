@@ -14,7 +14,6 @@ from jwt_sessions.models import MessageDevice, SecurityEvent
 from tests.inboxes import add_address, ask_for_code, begin, confirm, enter, send
 from tests.people import Device
 
-pytestmark = pytest.mark.usefixtures("quick_hashes")
 proves = pytest.mark.proves
 once = pytest.mark.once
 

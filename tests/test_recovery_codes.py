@@ -29,11 +29,11 @@ def real_work(monkeypatch):
 
 @proves("M5")
 @pytest.mark.once
-def test_a_code_has_sixty_random_bits_and_begins_with_its_slot():
+def test_a_code_has_seventy_five_random_bits_and_begins_with_its_slot():
     codes = new_codes()
-    assert len(ALPHABET) ** RANDOM_LENGTH == 2**60
+    assert len(ALPHABET) ** RANDOM_LENGTH == 2**75
     assert [code[0] for code in codes] == list("0123456789")
-    assert all(re.fullmatch(r"\d(-[0-9A-HJKMNP-TV-Z]{4}){3}", code) for code in codes)
+    assert all(re.fullmatch(r"\d(-[0-9A-HJKMNP-TV-Z]{5}){3}", code) for code in codes)
     assert len({code[1:] for code in [*codes, *new_codes()]}) == 20
 
 
@@ -43,10 +43,10 @@ def test_a_code_has_sixty_random_bits_and_begins_with_its_slot():
     [
         "",
         "3",
-        "3-7KQF-M2XW-9TC",
-        "3-7KQF-M2XW-9TCAA",
-        "A-7KQF-M2XW-9TCA",
-        "3-7KQF-M2XW-9TCU",
+        "3-7KQFM-2XW9T-CA4R",
+        "3-7KQFM-2XW9T-CA4RBB",
+        "A-7KQFM-2XW9T-CA4RB",
+        "3-7KQFM-2XW9T-CA4RU",
         "x" * 999,
     ],
     ids=["nothing", "one", "short", "long", "no slot", "no letter of it", "very long"],

@@ -327,3 +327,8 @@ def test_the_tables_are_those_of_django_otp():
 
 def test_every_setting_of_the_second_factor_is_known():
     assert set(NAMES) <= conf.names()
+
+
+def test_a_first_lock_longer_than_the_longest_is_no_order(set_jwt):
+    set_jwt(MFA_LOCK_PERIOD=timedelta(days=2))
+    assert "MFA_MAX_LOCK_PERIOD" in problems()["jwt_sessions.W002"].msg

@@ -163,8 +163,8 @@ def test_no_log_has_a_secret_or_code(live_through, caplog):
 def test_what_looks_for_secrets_finds_them():
     secrets = Secrets()
     secrets.add_secret(b"twenty bytes of them")
-    secrets.add_recovery_code("3-7KQF-M2XW-9TCA")
+    secrets.add_recovery_code("3-7KQFM-2XW9T-CA4RB")
     secrets.add_code("123456")
-    hay = ["7kqfm2xw9tca", "OR3WK3TUPEQGE6LUMVZSA33GEB2GQZLN", "'123456'", "123 456"]
+    hay = ["7kqfm2xw9tca4rb", "OR3WK3TUPEQGE6LUMVZSA33GEB2GQZLN", "'123456'", "123 456"]
     assert all(secrets.found_in(text) for text in hay)
     assert not secrets.found_in("1123456 0.12345678 1234567")

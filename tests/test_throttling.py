@@ -65,6 +65,7 @@ def test_the_rates_by_default_are_those_that_the_docs_name():
         "sign_in": (30, minute),
         "sign_in_account": (20, hour),
         "second_factor": (60, minute),
+        "message_address": (20, 24 * hour),
         "refresh": (120, minute),
         "refresh_session": (300, minute),
     } == conf.THROTTLE_RATES

@@ -31,7 +31,7 @@ from jwt_sessions.mfa.devices import with_times
 from jwt_sessions.models import EncryptedTOTP, FactorDevice, MessageDevice
 from jwt_sessions.permissions import HasProvenAllFactors, HasSession
 from jwt_sessions.sessions import Refusal
-from jwt_sessions.throttling import CodeThrottle
+from jwt_sessions.throttling import AddressThrottle, CodeThrottle
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -94,7 +94,7 @@ class TOTPView(ChangingFactorView):
 class MessageView(ChangingFactorView):
     """Begin to add an e-mail address or telephone number: sends a first code there."""
 
-    own_throttle_classes = (CodeThrottle,)
+    own_throttle_classes = (AddressThrottle,)
 
     def post(self, request: Request) -> Response:
         body = self.read_body(BeginMessageSerializer)

@@ -42,6 +42,7 @@ RULES: Final[tuple[Rule, ...]] = (
     values.claims_keep_their_meaning,
     values.claims_have_names_of_their_own,
     values.lifetimes_are_in_order,
+    values.locks_are_in_order,
     values.access_tokens_are_short,
     values.rotation_is_on,
     limits.session_limit_can_serve,

@@ -166,6 +166,17 @@ def lifetimes_are_in_order() -> Iterator[CheckMessage]:
             )
 
 
+def locks_are_in_order() -> Iterator[CheckMessage]:
+    first = conf.get("MFA_LOCK_PERIOD", timedelta(minutes=15))
+    longest = conf.get("MFA_MAX_LOCK_PERIOD", timedelta(days=1))
+    if all(isinstance(value, timedelta) for value in (first, longest)) and first > longest:
+        yield Warning(
+            "MFA_LOCK_PERIOD is longer than MFA_MAX_LOCK_PERIOD, which counts for nothing then.",
+            hint="Make the first lock shorter, or the longest one longer.",
+            id="jwt_sessions.W002",
+        )
+
+
 def access_tokens_are_short() -> Iterator[CheckMessage]:
     lifetime = conf.get("ACCESS_TOKEN_LIFETIME")
     if isinstance(lifetime, timedelta) and lifetime > LONGEST_ACCESS:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
+from jwt_sessions.delivery import log_failure
 from jwt_sessions.exceptions import NotDelivered, TooSoon
 from jwt_sessions.mfa.devices import list_devices, load_all
 from jwt_sessions.models import FactorAllowance, FactorDevice
@@ -14,8 +14,6 @@ from jwt_sessions.sessions import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-logger = logging.getLogger(__name__)
 
 
 def send_to(user: Any, method: str) -> Refusal | None:
@@ -52,8 +50,7 @@ def _let_stock_send(device: Any, method: str) -> None:
         raise TooSoon(wait)
     try:
         device.generate_challenge()
-    except Exception as error:
-        # Which exceptions, django-otp leaves to the device.
-        logger.exception("a code cannot be sent by %s", method)
+    except Exception as error:  # noqa: BLE001 - which ones, django-otp leaves to the device
+        log_failure(error, f"a code cannot be sent by {method}")
         allowances.take_message_back(device.user_id, method)
-        raise NotDelivered from error
+        raise NotDelivered from None

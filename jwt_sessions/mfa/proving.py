@@ -12,7 +12,7 @@ from django_otp.models import SideChannelDevice
 
 from jwt_sessions.claims import AMR_ONE_TIME_CODE, AMR_SMS
 from jwt_sessions.conf import SMS
-from jwt_sessions.exceptions import BadKey
+from jwt_sessions.exceptions import BadKey, JWTSessionsError
 from jwt_sessions.mfa import events
 from jwt_sessions.mfa.devices import OwnedDevice, list_devices, load_all
 from jwt_sessions.models import FactorAllowance, MessageDevice, SecurityEventKind
@@ -77,27 +77,41 @@ def prove(
 
     `session` is the one it is proven in, if any: wrong codes are on record with it. Without
     `method` the code is tried as whatever it looks like. Each try is counted before it is
-    judged; nothing is hashed while a lock is held. Where `then` refuses or raises, the code is not
-    spent. The refusal is returned, not raised, so that what was counted stays counted.
+    judged; nothing is hashed while a lock is held. Where `then` refuses or raises, the code is
+    neither spent nor counted. The refusal is returned, not raised, so that what was counted stays
+    counted.
     """
     now = timezone.now()
     tried: list[str] = []
     for candidate in _candidates(user, code, method, now, tried):
-        with transaction.atomic(using=session_alias()):
-            take_turns(user)
-            if candidate.accept():
-                outcome = then(Proof(candidate.device))
-                if isinstance(outcome, Refusal):
-                    transaction.set_rollback(True, using=session_alias())
-                else:
-                    FactorAllowance.objects.filter(user_id=user.pk).begin_anew()
-                return outcome
-            # What a device of others has counted for itself; ours is counted already.
-            transaction.set_rollback(True, using=session_alias())
+        try:
+            outcome = _spend(user, candidate, then)
+        except JWTSessionsError:
+            FactorAllowance.objects.give_back(user.pk, candidate.device.method)
+            raise
+        if outcome is not None:
+            if isinstance(outcome, Refusal):
+                FactorAllowance.objects.give_back(user.pk, candidate.device.method)
+            return outcome
     for factor in tried:
         tell_if_locked(user, factor, session=session, request=request)
     logger.debug("a code of user %s refused, tried as %s", user.pk, tried)
     return Refusal("wrong_code" if tried else "no_such_factor")
+
+
+def _spend(
+    user: Any, candidate: Candidate, then: Callable[[Proof], Outcome | Refusal]
+) -> Outcome | Refusal | None:
+    """Spend a code and do `then`; return None where the code was none, or somebody was faster."""
+    with transaction.atomic(using=session_alias()):
+        take_turns(user)
+        outcome = then(Proof(candidate.device)) if candidate.accept() else None
+        if outcome is None or isinstance(outcome, Refusal):
+            # With what a device of others has counted for itself; ours is counted already.
+            transaction.set_rollback(True, using=session_alias())
+        else:
+            FactorAllowance.objects.filter(user_id=user.pk).begin_anew()
+    return outcome
 
 
 def tell_if_locked(
@@ -134,6 +148,8 @@ def _candidates(
                     found = list(_match(user, device, instance, code, now))
                 except BadKey as error:
                     found, unreadable = [], error
+                    # The site's fault, and no wrong code.
+                    FactorAllowance.objects.give_back(user.pk, factor)
                 yield from found
     if unreadable is not None:
         raise unreadable

@@ -47,6 +47,8 @@ def renew(
     They cannot be shown again. Raises ``FactorNeeded`` for who has no second factor that they
     could stand in for, and ``UserGone``.
     """
+    if not has_second_factor(user):  # asked again below; to hash codes for nobody takes a while
+        raise FactorNeeded
     new = NewCodes.make()
     with in_turn(user):
         codes = store(user, new)

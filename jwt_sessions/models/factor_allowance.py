@@ -31,6 +31,11 @@ class FactorAllowanceQuerySet(PrimaryQuerySet["FactorAllowance"]):
         counted = {"locked_until": _next_lock(now), "failures": F("failures") + 1}
         return self._count(user_id, factor, free, counted)
 
+    def give_back(self, user_id: Any, factor: str) -> None:
+        """Take back one try that was no wrong code."""
+        row = self.filter(user_id=user_id, factor=factor, failures__gt=0)
+        row.update(failures=F("failures") - 1, locked_until=None)
+
     def begin_anew(self) -> None:
         """Forget the failures of a person who has proven a factor; a password is no reason to."""
         self.filter(failures__gt=0).update(failures=0, locked_until=None)

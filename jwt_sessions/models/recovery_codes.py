@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 RECOVERY_CODE: Final = "recovery_code"
 
 CODES: Final = 10
-RANDOM_LENGTH: Final = 12  # characters of five bits each
+# Characters of five bits each: 75, and SP 800-63B-4 section 4.2.1.1 asks for 64.
+GROUPS, GROUP_LENGTH = 3, 5
+RANDOM_LENGTH: Final = GROUPS * GROUP_LENGTH
 # Crockford's base 32: no letter that is taken for a digit, and none that makes words.
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LOOK_ALIKES: Final = str.maketrans("OIL", "011", " -\u2010\u2011\u2012\u2013\u2014\u2212\t\r\n")
@@ -25,9 +27,9 @@ MAX_TYPED: Final = 64  # characters, separators included
 
 
 class RecoveryCodeHasher(PBKDF2PasswordHasher):
-    """Django's PBKDF2, with work to fit: a code has 60 random bits, which no password has.
+    """Django's PBKDF2, with work to fit: a code has 75 random bits, which no password has.
 
-    To try them all for one code takes 2^59 * 100,000 hashes on average, and one check is cheap
+    To try them all for one code takes 2^74 * 100,000 hashes on average, and one check is cheap
     enough not to be a way to keep the server busy.
     """
 
@@ -38,11 +40,12 @@ HASHER: Final = RecoveryCodeHasher()
 
 
 def new_codes() -> list[str]:
-    """Return codes as they are shown: ``3-7KQF-M2XW-9TCA``, which begin with their slot."""
-    return [
-        "-".join([str(slot), *("".join(secrets.choice(ALPHABET) for _ in range(4)) for _ in "abc")])
-        for slot in range(CODES)
-    ]
+    """Return codes as they are shown: ``3-7KQFM-2XW9T-CA4RB``, which begin with their slot."""
+    return ["-".join([str(slot), *(_new_group() for _ in range(GROUPS))]) for slot in range(CODES)]
+
+
+def _new_group() -> str:
+    return "".join(secrets.choice(ALPHABET) for _ in range(GROUP_LENGTH))
 
 
 def normalize(code: str) -> str | None:
