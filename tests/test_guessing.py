@@ -160,6 +160,17 @@ class TestARobotThatKnowsThePassword:
 
 
 @proves("P10", "M4")
+@parallel
+def test_m4_of_fifty_tries_at_once_as_many_are_judged_as_may_be_from_the_first_on(alice, threads):
+    callers = threads(50)
+    for _ in range(5):
+        FactorAllowance.objects.all().delete()
+        take = partial(FactorAllowance.objects.take, alice.pk, "totp", now=timezone.now())
+        assert sum(callers.at_once(*[take] * 50)) == MAXIMUM
+        assert FactorAllowance.objects.get().failures == MAXIMUM
+
+
+@proves("P10", "M4")
 def test_p10_who_has_no_password_locks_nobody(alice, app, throttles_off):
     foreign = sessions.start(alice).access
     for number in range(2 * MAXIMUM):
