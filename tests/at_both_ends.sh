@@ -13,7 +13,7 @@ run_with() { # NAME PYTHON REQUIREMENTS TESTS
         cp "$3" "$stamp"
     fi
     "$venv/bin/python" -c 'import django, sys; print(f"Python {sys.version.split()[0]}, Django {django.__version__}")'
-    "$venv/bin/python" -m pytest -n auto -q -m "$4"
+    TEST_ROUNDS=2 "$venv/bin/python" -m pytest -n auto -q -m "$4"
 }
 
 find_newer_python() {

@@ -74,7 +74,7 @@ def guesses(app):
 
 
 def wrong_recovery_codes(codes):
-    return (f"{slot % 10}-0000-0000-{slot:04}" for slot in count())
+    return (f"{slot % 10}-00000-00000-{slot:05}" for slot in count())
 
 
 def present(user, code, *, method=None, **headers):
