@@ -18,7 +18,7 @@ from functools import partial
 from threading import Barrier, Event, Thread
 from typing import NamedTuple
 
-PATIENCE = 60  # seconds, for a barrier that nobody comes to any more
+PATIENCE = 120  # seconds, for a barrier that nobody comes to any more
 # For a connection that shall not wait for a lock.
 IMPATIENCE = {
     "sqlite": "PRAGMA busy_timeout = 100",
@@ -61,7 +61,7 @@ def connect():
     """Connect before anything is counted, for that takes statements of its own."""
     from django.db import OperationalError, connection
 
-    for _ in range(100):
+    for _ in range(300):
         with suppress(OperationalError):  # the connections of the race before are still closing
             return connection.ensure_connection()
         time.sleep(0.1)
