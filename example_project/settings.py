@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import django
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 SECRET_KEY = "this-demo-serves-only-your-own-machine-and-keeps-no-secrets"
@@ -70,7 +72,11 @@ STATIC_URL = "static/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Mails are printed where the site runs.
-EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+PRINTED = "django.core.mail.backends.console.EmailBackend"
+if django.VERSION >= (6, 1):
+    MAILERS = {"default": {"BACKEND": PRINTED}}
+else:
+    EMAIL_BACKEND = PRINTED
 
 # What an integrator adds, from here on.
 

@@ -19,7 +19,6 @@ class Mailbox:
 
     def __init__(self, settings):
         self.settings = settings
-        self.backend = settings.EMAIL_BACKEND
 
     @property
     def messages(self):
@@ -32,10 +31,10 @@ class Mailbox:
         return re.search(r"\b[0-9]{6}\b", self.messages[-1][1])[0]
 
     def fail(self):
-        self.settings.EMAIL_BACKEND = "tests.inboxes.BrokenMailServer"
+        send_mail_by(self.settings, "tests.inboxes.BrokenMailServer")
 
     def recover(self):
-        self.settings.EMAIL_BACKEND = self.backend
+        send_mail_by(self.settings, "django.core.mail.backends.locmem.EmailBackend")
 
 
 class Telephone(Mailbox):
@@ -70,6 +69,14 @@ class BrokenMailServer(BaseEmailBackend):
     def send_messages(self, email_messages):
         sent = email_messages[0]
         raise ConnectionError(f"cannot send {sent.body!r} to {sent.to}")
+
+
+def send_mail_by(settings, backend):
+    """Let Django send mail by this backend; MAILERS is how Django 6.1 and newer are told."""
+    if hasattr(settings, "MAILERS"):
+        settings.MAILERS = {"default": {"BACKEND": backend}}
+    else:
+        settings.EMAIL_BACKEND = backend
 
 
 def begin(device, inbox, address=None, **body):

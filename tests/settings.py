@@ -3,6 +3,8 @@
 import os
 import tempfile
 
+import django
+
 SECRET_KEY = "a-key-for-tests-that-is-long-enough-to-please-every-check"
 ALLOWED_HOSTS = ["testserver"]
 USE_TZ = True
@@ -93,6 +95,9 @@ def database(name):
 
 # The second one is for projects that keep their accounts apart.
 DATABASES = {"default": database("jwt_sessions"), "accounts": database("jwt_sessions_accounts")}
+
+if django.VERSION >= (6, 1):  # older ones have EMAIL_BACKEND, which the test runner sets
+    MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
 
 # Slow hashes prove nothing here; the test of upgraded hashes sets its own.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -33,6 +33,7 @@ from jwt_sessions.models import (
 )
 from tests.admin_urls import like_django, site
 from tests.authenticators import Authenticator
+from tests.inboxes import send_mail_by
 from tests.people import Device, make_user, name_of
 
 proves = pytest.mark.proves
@@ -693,7 +694,7 @@ class TestSending:
         assert "code" in desk.inputs
 
     def test_what_cannot_be_sent_is_503(self, desk, guard, address, settings, caplog):
-        settings.EMAIL_BACKEND = "no.such.Backend"
+        send_mail_by(settings, "no.such.Backend")
         desk.give_password(guard)
         answer = desk.press("send", "email")
         assert (answer.status_code, answer["Retry-After"]) == (503, "5")

@@ -252,10 +252,10 @@ def test_a_stock_device_says_itself_when_it_sends_again(alice, email, settings, 
 
 @proves("P7")
 def test_p7_a_stock_device_that_cannot_send_is_503(alice, email, settings, clock):
-    settings.EMAIL_BACKEND = "tests.nowhere.EmailBackend"
+    send_mail_by(settings, "tests.nowhere.EmailBackend")
     device, asked = begin(alice)
     assert send(device, asked).json()["code"] == "unavailable"
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    send_mail_by(settings, "django.core.mail.backends.locmem.EmailBackend")
     clock.shift(61)  # of which it has made a note before it sends
     assert send(device, asked).status_code == 204
 
