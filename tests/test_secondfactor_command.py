@@ -301,6 +301,13 @@ def test_a_lost_phone_is_reset(alice, phone):
     assert SecurityEvent.objects.filter(user_id=alice.pk, kind="factors_reset").exists()
 
 
+def test_what_was_only_begun_goes_too_and_is_not_counted(alice, phone):
+    enroll(phone)
+    phone.post("mfa/totp/", {})
+    assert "Removed 2 devices" in run("reset", alice.get_username(), "--yes")
+    assert not EncryptedTOTP.objects.exists()
+
+
 def test_stock_devices_are_reset_too(alice, stock):
     StaticDevice.objects.create(user=alice).token_set.create(token="abcdefgh")
     run("reset", alice.get_username(), "--yes")

@@ -219,7 +219,7 @@ def remove(
 
 
 def reset(user: Any, *, by: Any = None, request: HttpRequest | None = None) -> int:
-    """Remove all devices of a person who has lost them; return how many that were.
+    """Remove all devices of a person who has lost them; return how many of them were confirmed.
 
     For staff, who must be sure of whom they do it for. Pending logins end.
     """
@@ -228,7 +228,7 @@ def reset(user: Any, *, by: Any = None, request: HttpRequest | None = None) -> i
         count = 0
         for model in device_models().values():
             rows = model.objects.devices_for_user(user).using(session_alias())
-            count += rows.count()
+            count += rows.filter(confirmed=True).count()
             rows.delete()
         FactorAllowance.objects.filter(user_id=user.pk).begin_anew()
         staff = None if by is None else str(by.pk)
