@@ -161,15 +161,6 @@ class TestPendingLogin:
         assert answer.status_code == status
         assert status == 200 or answer.json()["code"] == "mfa_token_expired"
 
-    @proves("M4")
-    def test_it_ends_after_ten_wrong_codes(self, alice, authenticator, set_jwt):
-        set_jwt(THROTTLE_RATES=None)
-        device, asked = begin(alice)
-        for _ in range(10):
-            finish(device, asked, authenticator.wrong_code())
-        recovery_code = authenticator.recovery_codes[0]
-        assert finish(device, asked, recovery_code).json()["code"] == "mfa_token_expired"
-
     @pytest.mark.parametrize("kind", ["access", "refresh_token"])
     @proves("M8", "C2")
     def test_no_other_token_stands_for_it(self, phone, authenticator, kind):

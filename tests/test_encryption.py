@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
 
 from jwt_sessions.encryption import Encrypted, all_keys, decrypt, encrypt, hash_code, is_code
 from jwt_sessions.exceptions import BadKey
-from jwt_sessions.models import EncryptedTOTP, MessageDevice
+from jwt_sessions.models import EncryptedTOTP
 from tests.authenticators import enroll, sign_in_by
 
 proves = pytest.mark.proves
@@ -146,19 +145,6 @@ def test_a_code_that_was_sent_outlives_a_new_key(set_jwt):
 @pytest.mark.parametrize("hashed", ["", "$", "$$", "x$y$z", "123456"])
 def test_what_is_no_hash_is_of_no_code(hashed):
     assert not is_code("123456", hashed, owner="x")
-
-
-@proves("M3")
-def test_m3_no_secret_and_no_code_is_in_the_database(phone, alice, authenticator):
-    MessageDevice.objects.create(
-        user=alice, channel="email", address="a@home.example", confirmed=True
-    ).send_code()
-    secret = EncryptedTOTP.objects.get(user=alice).secret
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM jwt_sessions_encryptedtotp")
-        stored = repr(cursor.fetchall())
-    for spelling in (secret.hex(), repr(secret), authenticator.app.secret):
-        assert spelling not in stored
 
 
 @proves("P8", "M3")

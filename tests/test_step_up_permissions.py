@@ -93,12 +93,6 @@ class TestCode:
         assert answer.status_code == 401
         assert 'acr_values="aal2", max_age="0"' in answer["WWW-Authenticate"]
 
-    @proves("M1", "P10")
-    def test_p10_each_request_needs_a_new_one(self, phone, authenticator):
-        code = authenticator.code()
-        assert self.call(phone, code).status_code == 200
-        assert self.call(phone, code).json()["code"] == "invalid_code"
-
     def test_a_token_and_anothers_code_are_nothing(self, phone, authenticator, bob):
         device = Device()
         device.sign_in(bob)
