@@ -323,7 +323,7 @@ def test_a_pending_login_ends_with_a_reset(alice, stock):
 
 def test_sessions_go_on_unless_asked(alice, stock):
     live = [sessions.start(alice), sessions.start(alice)]
-    assert "2 sessions go on; --end-sessions" in run("reset", alice.get_username(), "--yes")
+    assert "2 sessions left; --end-sessions" in run("reset", alice.get_username(), "--yes")
     assert Session.objects.live().count() == len(live)
 
 
