@@ -14,7 +14,7 @@ class InvalidToken(JWTSessionsError):
 
 
 class UserGone(JWTSessionsError):
-    """The user was deleted while they signed in."""
+    """The user was deleted meanwhile."""
 
 
 class SessionLimitReached(JWTSessionsError):
@@ -46,7 +46,7 @@ class TooSoon(JWTSessionsError):
 
 
 class ProofNeeded(JWTSessionsError):
-    """The user has a second factor, which must be proven before another one is added."""
+    """The user has a second factor, which must be proven first."""
 
 
 class FactorNeeded(JWTSessionsError):

@@ -1,7 +1,7 @@
 """What a caller must have proven.
 
-All but ``HasSession`` judge the claims of the token presented, never the row of its session: what
-was proven for one access token must not open anything to an older one that was stolen.
+What was proven before is judged by the claims of the token presented, never by the row of its
+session: a proof must not open anything to an older access token that was stolen.
 """
 
 from __future__ import annotations

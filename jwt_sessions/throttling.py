@@ -1,4 +1,4 @@
-"""Limits on sign-in and refresh, beside whatever throttles the project has.
+"""Limits on sign-in, codes, messages and refresh, beside whatever throttles the project has.
 
 Who is calling is what ``clients`` says; an account is the name that is typed in, whether it exists
 or not.

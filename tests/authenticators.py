@@ -1,4 +1,4 @@
-"""What people hold in their hands: an authenticator app, and a list of recovery codes."""
+"""What people hold in their hands, an authenticator app for one, and how they sign in by it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pyotp
 from django.utils import timezone
+
+from tests.people import Device
 
 
 class Authenticator:
@@ -35,3 +37,25 @@ def enroll(device, **body):
     authenticator.id = begun["id"]
     authenticator.recovery_codes = confirmed.json()["recovery_codes"]
     return authenticator
+
+
+def ask_for_code(device, user):
+    """Give the password; return the `mfa_token`."""
+    return device.sign_in(user).json()["mfa_token"]
+
+
+def send(device, mfa_token, method):
+    """Have a code sent to sign in with."""
+    return device.post("token/mfa/send/", {"mfa_token": mfa_token, "method": method})
+
+
+def enter(device, mfa_token, code, **body):
+    """Complete a sign-in with a code."""
+    body = {"mfa_token": mfa_token, "code": code, **body}
+    return device._keep(device.post("token/mfa/", body, signed_in=False))
+
+
+def sign_in_by(user, code, **body):
+    """Sign in on a new device, with password and code; return the last answer."""
+    device = Device()
+    return enter(device, ask_for_code(device, user), code, **body)

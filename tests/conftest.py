@@ -10,6 +10,7 @@ from django.core.cache import cache
 from jwt_sessions import sessions
 from jwt_sessions.models.recovery_codes import RecoveryCodeHasher
 from jwt_sessions.sessions import refreshing
+from tests.authenticators import enroll
 from tests.factor_stories import STORIES, Story
 from tests.inboxes import Mailbox, Telephone
 from tests.people import Device, make_user
@@ -95,6 +96,14 @@ def threads():
     yield start
     for each in started:
         each.close()
+
+
+@pytest.fixture
+def authenticator(phone, clock):
+    """Alice's authenticator app, enrolled on her phone; its next code is new."""
+    app = enroll(phone, name="My phone")
+    clock.shift(30)
+    return app
 
 
 @pytest.fixture

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from jwt_sessions import mfa
-from tests.authenticators import enroll
-from tests.inboxes import ask_for_code, enter
+from tests.authenticators import ask_for_code, enroll, enter
 from tests.people import Device
 
 WRONG_CODES = 10

@@ -58,8 +58,12 @@ def give_stock_totp(user):
     """Give an authenticator app of django-otp's own; return what shows its codes."""
     from django_otp.plugins.otp_totp.models import TOTPDevice
 
-    device = TOTPDevice.objects.create(user=user, confirmed=True)
-    return Authenticator(device.config_url)
+    return app_of(TOTPDevice.objects.create(user=user, confirmed=True))
+
+
+def app_of(stock):
+    """What shows the codes of an authenticator app of django-otp's own."""
+    return Authenticator(stock.config_url)
 
 
 def give_stock_static(user):

@@ -100,19 +100,3 @@ def add_address(device, inbox, address=None, **body):
     done = confirm(device, begun, inbox.code())
     assert done.status_code == 200, done.content
     return begun.json()["id"]
-
-
-def ask_for_code(device, user):
-    """Give the password; return the `mfa_token`."""
-    return device.sign_in(user).json()["mfa_token"]
-
-
-def send(device, mfa_token, method):
-    """Have a code sent to sign in with."""
-    return device.post("token/mfa/send/", {"mfa_token": mfa_token, "method": method})
-
-
-def enter(device, mfa_token, code, **body):
-    """Complete a sign-in with a code."""
-    body = {"mfa_token": mfa_token, "code": code, **body}
-    return device._keep(device.post("token/mfa/", body, signed_in=False))

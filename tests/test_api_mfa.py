@@ -9,7 +9,7 @@ import pytest
 from jwt_sessions import sessions
 from jwt_sessions.mfa import enrollment
 from jwt_sessions.models import EncryptedTOTP, RecoveryCode, RecoveryCodes
-from tests.authenticators import Authenticator, enroll
+from tests.authenticators import Authenticator, enroll, sign_in_by
 from tests.people import Device, claims_of
 
 proves = pytest.mark.proves
@@ -99,9 +99,7 @@ class TestEnrollment:
         enroll(phone)
         second = enroll(phone)
         clock.shift(30)
-        asked = Device().sign_in(alice).json()
-        body = {"mfa_token": asked["mfa_token"], "code": second.code()}
-        assert phone.post("token/mfa/", body).status_code == 200
+        assert sign_in_by(alice, second.code()).status_code == 200
 
     def test_the_second_one_brings_no_new_recovery_codes(self, phone):
         assert len(enroll(phone).recovery_codes) == 10
@@ -225,10 +223,8 @@ class TestRecoveryCodes:
         old = enroll(phone).recovery_codes
         new = phone.post("mfa/recovery-codes/").json()["recovery_codes"]
         assert len(new) == len({*old, *new}) - 10 == 10
-        asked = Device().sign_in(alice).json()
-        for code, status in ((old[0], 401), (new[0], 200)):
-            body = {"mfa_token": asked["mfa_token"], "code": code}
-            assert phone.post("token/mfa/", body).status_code == status
+        assert sign_in_by(alice, old[0]).status_code == 401
+        assert sign_in_by(alice, new[0]).status_code == 200
 
     def test_without_a_factor_there_is_nothing_to_recover(self, phone):
         answer = phone.post("mfa/recovery-codes/")
@@ -237,8 +233,7 @@ class TestRecoveryCodes:
 
     def test_how_many_are_left_is_told(self, alice, phone):
         codes = enroll(phone).recovery_codes
-        asked = Device().sign_in(alice).json()
-        phone.post("token/mfa/", {"mfa_token": asked["mfa_token"], "code": codes[0]})
+        sign_in_by(alice, codes[0])
         state = phone.get("/api/auth/mfa/").json()
         assert (state["enabled"], state["recovery_codes_remaining"]) == (True, 9)
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.authenticators import Authenticator
+from tests.authenticators import Authenticator, enter
 from tests.people import Device, make_user
 from tests.servers import need
 
@@ -43,5 +43,4 @@ def test_what_the_camera_reads_from_the_picture_signs_in(name, tmp_path, clock):
     device.post(f"mfa/totp/{begun['id']}/confirm/", {"code": app.code()})
     clock.shift(30)
     asked = Device().sign_in(user, "owner").json()
-    body = {"mfa_token": asked["mfa_token"], "code": app.code()}
-    assert device.post("token/mfa/", body).status_code == 200
+    assert enter(Device(), asked["mfa_token"], app.code()).status_code == 200

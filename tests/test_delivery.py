@@ -6,7 +6,8 @@ from django.core import mail
 from jwt_sessions.delivery import deliver_code
 from jwt_sessions.exceptions import NotDelivered
 from jwt_sessions.mfa.events import name_of_method
-from tests.inboxes import add_address, ask_for_code, enter, send
+from tests.authenticators import ask_for_code, enter, send
+from tests.inboxes import add_address
 from tests.people import Device
 
 pytestmark = [pytest.mark.once]

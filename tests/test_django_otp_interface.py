@@ -12,17 +12,8 @@ from django.utils import timezone
 from django_otp.models import Device as StockDevice
 
 from jwt_sessions.models import EncryptedTOTP, FactorAllowance, MessageDevice, RecoveryCodes
-from tests.authenticators import enroll
 
 proves = pytest.mark.proves
-
-
-@pytest.fixture
-def authenticator(phone, clock):
-    """Alice's authenticator app and recovery codes; its next code is new."""
-    app = enroll(phone)
-    clock.shift(30)
-    return app
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from django.db import transaction
 
 from jwt_sessions import signals
 from jwt_sessions.models import SecurityEvent
+from tests.authenticators import ask_for_code, enter
 from tests.factor_stories import STORIES, WRONG_CODES, Story
-from tests.inboxes import ask_for_code, enter
 from tests.people import Device
 
 proves = pytest.mark.proves

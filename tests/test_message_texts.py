@@ -11,7 +11,8 @@ from django.utils import translation
 
 from jwt_sessions.delivery import deliver_code
 from jwt_sessions.models import MessageDevice, SecurityEvent
-from tests.inboxes import add_address, ask_for_code, begin, confirm, enter, send
+from tests.authenticators import ask_for_code, enter, send
+from tests.inboxes import add_address, begin, confirm
 from tests.people import Device
 
 proves = pytest.mark.proves

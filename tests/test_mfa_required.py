@@ -84,6 +84,12 @@ def test_p12_who_has_proven_two_factors_costs_no_query_more(phone, django_assert
         assert phone.call_protected().status_code == 200
 
 
+@proves("P12")
+def test_p12_who_has_proven_one_factor_costs_one_query_more(phone, django_assert_num_queries):
+    with django_assert_num_queries(2):
+        assert phone.call_protected().status_code == 403
+
+
 def test_it_may_be_a_dotted_path(phone, set_jwt):
     set_jwt(MFA_REQUIRED="tests.test_mfa_required.nobody")
     assert phone.call_protected().status_code == 200

@@ -16,8 +16,7 @@ from jwt_sessions.models.recovery_codes import (
     new_codes,
     normalize,
 )
-from tests.authenticators import enroll
-from tests.people import Device
+from tests.authenticators import enroll, sign_in_by
 
 proves = pytest.mark.proves
 
@@ -72,9 +71,7 @@ def test_one_hash_is_computed_for_a_code_however_many_there_are(alice, phone, mo
     monkeypatch.setattr(
         RecoveryCodeHasher, "verify", lambda self, *code: verified.append(1) or verify(self, *code)
     )
-    asked = Device().sign_in(alice).json()
-    body = {"mfa_token": asked["mfa_token"], "code": app.recovery_codes[9][:-4] + "0000"}
-    assert phone.post("token/mfa/", body).status_code == 401
+    assert sign_in_by(alice, app.recovery_codes[9][:-4] + "0000").status_code == 401
     assert len(verified) == 1
 
 

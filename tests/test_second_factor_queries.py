@@ -11,8 +11,8 @@ from django.utils import timezone
 from jwt_sessions import sessions
 from jwt_sessions.models import EncryptedTOTP, PendingLogin
 from jwt_sessions.models.recovery_codes import RecoveryCodeHasher
-from tests.authenticators import Authenticator, enroll
-from tests.inboxes import add_address, ask_for_code, begin, confirm, enter, send
+from tests.authenticators import Authenticator, ask_for_code, enroll, enter, send
+from tests.inboxes import add_address, begin, confirm
 from tests.people import Device
 
 MINUTE = 60

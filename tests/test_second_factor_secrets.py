@@ -10,8 +10,8 @@ import pytest
 from django.db import connection
 
 from jwt_sessions.models import EncryptedTOTP, SecurityEvent
-from tests.authenticators import enroll
-from tests.inboxes import add_address, ask_for_code, enter, send
+from tests.authenticators import ask_for_code, enroll, enter, send
+from tests.inboxes import add_address
 from tests.people import Device
 
 pytestmark = [pytest.mark.proves("M3", "M5")]

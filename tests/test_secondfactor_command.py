@@ -9,7 +9,6 @@ from contextlib import suppress
 from io import StringIO
 
 import django_otp
-import pyotp
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
@@ -22,7 +21,8 @@ from jwt_sessions.encryption import all_keys
 from jwt_sessions.mfa import adopting, reencrypting
 from jwt_sessions.mfa.devices import with_times
 from jwt_sessions.models import EncryptedTOTP, PendingLogin, SecurityEvent, Session
-from tests.authenticators import enroll
+from tests.authenticators import enroll, sign_in_by
+from tests.factors import app_of
 from tests.people import Device
 
 proves = pytest.mark.proves
@@ -44,17 +44,6 @@ def run_and_fail(*arguments):
     return output.getvalue(), str(error.value)
 
 
-def code_of(totp, *, steps=0):
-    app = pyotp.TOTP(b32encode(totp.bin_key))
-    return app.at(timezone.now(), counter_offset=steps)
-
-
-def answer_to(user, code):
-    device = Device()
-    token = device.sign_in(user).json()["mfa_token"]
-    return device.post("token/mfa/", {"mfa_token": token, "code": code})
-
-
 @pytest.fixture
 def stock(alice):
     """Alice's authenticator app, enrolled long ago with django-otp."""
@@ -72,7 +61,7 @@ def test_m3_a_secret_comes_under_the_newest_key(alice, phone, set_jwt, clock):
     assert run("reencrypt") == "Encrypted 1 secret anew.\n"
     set_jwt(MFA_ENCRYPTION_KEYS=[NEW])
     clock.shift(30)
-    assert answer_to(alice, authenticator.code()).status_code == 200
+    assert sign_in_by(alice, authenticator.code()).status_code == 200
 
 
 def test_what_is_under_the_newest_key_is_left_alone(phone):
@@ -111,9 +100,9 @@ def test_m1_a_code_used_meanwhile_stays_used(alice, phone, set_jwt, clock):
     clock.shift(30)
     set_jwt(MFA_ENCRYPTION_KEYS=[NEW, OLD])
     stale = EncryptedTOTP.objects.get()
-    assert answer_to(alice, authenticator.code()).status_code == 200
+    assert sign_in_by(alice, authenticator.code()).status_code == 200
     assert stale.keep(stale.secret)
-    assert answer_to(alice, authenticator.code()).status_code == 401
+    assert sign_in_by(alice, authenticator.code()).status_code == 401
 
 
 def test_a_secret_that_somebody_else_replaced_is_not_replaced(alice, set_jwt):
@@ -138,13 +127,13 @@ def test_m3_a_stock_app_goes_on_with_its_secret_encrypted(alice, stock, clock):
     assert run("adopt").startswith("Moved 1 authenticator app.\n")
     assert not TOTPDevice.objects.exists()
     assert EncryptedTOTP.objects.get().secret == stock.bin_key
-    assert answer_to(alice, code_of(stock)).status_code == 200
+    assert sign_in_by(alice, app_of(stock).code()).status_code == 200
 
 
 def test_a_stock_app_keeps_its_name_and_times(alice, stock, clock):
     added = timezone.now()
     clock.shift(3600)
-    answer_to(alice, code_of(stock))
+    sign_in_by(alice, app_of(stock).code())
     run("adopt")
     [device] = with_times(mfa.list_devices(alice))
     assert device.name == "Old phone"
@@ -153,11 +142,11 @@ def test_a_stock_app_keeps_its_name_and_times(alice, stock, clock):
 
 @proves("M1")
 def test_m1_a_code_used_before_the_move_is_used_after_it(alice, stock):
-    code = code_of(stock)
-    assert answer_to(alice, code).status_code == 200
+    code = app_of(stock).code()
+    assert sign_in_by(alice, code).status_code == 200
     run("adopt")
-    assert answer_to(alice, code).status_code == 401
-    assert answer_to(alice, code_of(stock, steps=1)).status_code == 200
+    assert sign_in_by(alice, code).status_code == 401
+    assert sign_in_by(alice, app_of(stock).code(steps=1)).status_code == 200
 
 
 @proves("P9")
@@ -172,7 +161,7 @@ def test_p9_what_was_not_confirmed_is_not_after_the_move(alice, stock):
 def test_a_clock_that_differs_by_a_step_is_tolerated(alice, stock, drift):
     TOTPDevice.objects.update(drift=drift)
     run("adopt")
-    assert answer_to(alice, code_of(stock, steps=drift)).status_code == 200
+    assert sign_in_by(alice, app_of(stock).code(steps=drift)).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -211,7 +200,7 @@ def test_to_adopt_again_does_nothing(stock):
 def test_other_devices_stay(alice, stock):
     StaticDevice.objects.create(user=alice).token_set.create(token="abcdefgh")
     run("adopt")
-    assert answer_to(alice, "abcdefgh").status_code == 200
+    assert sign_in_by(alice, "abcdefgh").status_code == 200
 
 
 def test_many_apps_are_moved_batch_by_batch(alice, bob, monkeypatch):
@@ -263,11 +252,11 @@ def test_no_key_no_move(stock, set_jwt):
 def test_p10_a_code_that_meets_the_move_works_once(alice, threads, set_jwt, attempt):
     set_jwt(THROTTLE_RATES=None, MFA_MAX_FAILURES=100)
     stock = TOTPDevice.objects.create(user=alice)
-    code = code_of(stock)
-    acts = [lambda: answer_to(alice, code).status_code] * 4
+    code = app_of(stock).code()
+    acts = [lambda: sign_in_by(alice, code).status_code] * 4
     *statuses, said = threads(5).at_once(*acts, lambda: run("adopt"))
     assert "Moved 1 authenticator app" in said
-    statuses.append(answer_to(alice, code).status_code)
+    statuses.append(sign_in_by(alice, code).status_code)
     assert sorted(statuses) == [200, 401, 401, 401, 401]
 
 
@@ -277,7 +266,7 @@ def test_p10_a_code_that_meets_the_move_works_once(alice, threads, set_jwt, atte
 @pytest.mark.usefixtures("throttles_off")
 def test_p10_a_code_that_others_verify_meanwhile_works_once(alice, threads):
     stock = TOTPDevice.objects.create(user=alice)
-    code = code_of(stock)
+    code = app_of(stock).code()
 
     def verify():
         # SQLite cannot wait for its turn after a read.
@@ -285,7 +274,7 @@ def test_p10_a_code_that_others_verify_meanwhile_works_once(alice, threads):
             return django_otp.verify_token(alice, stock.persistent_id, code) is not None
 
     *verified, _ = threads(4).at_once(*[verify] * 3, lambda: run("adopt"))
-    verified.append(answer_to(alice, code).status_code == 200)
+    verified.append(sign_in_by(alice, code).status_code == 200)
     assert verified.count(True) == 1
     assert not TOTPDevice.objects.exists()
 
@@ -312,6 +301,13 @@ def test_a_lost_phone_is_reset(alice, phone):
     assert SecurityEvent.objects.filter(user_id=alice.pk, kind="factors_reset").exists()
 
 
+def test_what_was_only_begun_goes_too_and_is_not_counted(alice, phone):
+    enroll(phone)
+    phone.post("mfa/totp/", {})
+    assert "Removed 2 devices" in run("reset", alice.get_username(), "--yes")
+    assert not EncryptedTOTP.objects.exists()
+
+
 def test_stock_devices_are_reset_too(alice, stock):
     StaticDevice.objects.create(user=alice).token_set.create(token="abcdefgh")
     run("reset", alice.get_username(), "--yes")
@@ -327,7 +323,7 @@ def test_a_pending_login_ends_with_a_reset(alice, stock):
 
 def test_sessions_go_on_unless_asked(alice, stock):
     live = [sessions.start(alice), sessions.start(alice)]
-    assert "2 sessions go on; --end-sessions" in run("reset", alice.get_username(), "--yes")
+    assert "2 sessions left; --end-sessions" in run("reset", alice.get_username(), "--yes")
     assert Session.objects.live().count() == len(live)
 
 

@@ -12,7 +12,6 @@ from rest_framework.test import APIClient
 from jwt_sessions import sessions, testing
 from jwt_sessions.models import FactorAllowance
 from jwt_sessions.permissions import HasRecentLogin, HasSecondFactor
-from tests.authenticators import enroll
 from tests.people import Device
 
 proves = pytest.mark.proves
@@ -82,12 +81,6 @@ def test_who_came_in_another_way_is_401_and_no_error(alice, client, path):
 
 
 class TestCode:
-    @pytest.fixture
-    def app(self, phone, clock):
-        app = enroll(phone)
-        clock.shift(30)
-        return app
-
     def call(self, device, code=None, path="/code/"):
         headers = {"authorization": f"Bearer {device.access}"}
         if code is not None:
@@ -95,47 +88,41 @@ class TestCode:
         return device.http.post(path, headers=headers)
 
     @proves("C11")
-    def test_without_one_the_view_says_what_it_wants(self, phone, app):
+    def test_without_one_the_view_says_what_it_wants(self, phone, authenticator):
         answer = self.call(phone)
         assert answer.status_code == 401
         assert 'acr_values="aal2", max_age="0"' in answer["WWW-Authenticate"]
 
-    @proves("M1", "P10")
-    def test_p10_each_request_needs_a_new_one(self, phone, app):
-        code = app.code()
-        assert self.call(phone, code).status_code == 200
-        assert self.call(phone, code).json()["code"] == "invalid_code"
-
-    def test_a_token_and_anothers_code_are_nothing(self, phone, app, bob):
+    def test_a_token_and_anothers_code_are_nothing(self, phone, authenticator, bob):
         device = Device()
         device.sign_in(bob)
-        assert self.call(device, app.code()).status_code == 401
+        assert self.call(device, authenticator.code()).status_code == 401
 
-    def test_a_recovery_code_counts_as_one(self, phone, app):
-        assert self.call(phone, app.recovery_codes[0]).status_code == 200
+    def test_a_recovery_code_counts_as_one(self, phone, authenticator):
+        assert self.call(phone, authenticator.recovery_codes[0]).status_code == 200
 
     @proves("M4")
-    def test_a_wrong_one_is_counted(self, phone, app):
-        self.call(phone, app.wrong_code())
+    def test_a_wrong_one_is_counted(self, phone, authenticator):
+        self.call(phone, authenticator.wrong_code())
         assert FactorAllowance.objects.get().failures == 1
 
     @proves("P4", "M4")
     @pytest.mark.django_db(transaction=True)
-    def test_in_the_requests_transaction_it_refuses_to_work(self, phone, app, settings):
+    def test_in_the_requests_transaction_it_refuses_to_work(self, phone, authenticator, settings):
         settings.DATABASES["default"]["ATOMIC_REQUESTS"] = True
         connection.settings_dict["ATOMIC_REQUESTS"] = True
         try:
             with pytest.raises(ImproperlyConfigured, match="in_autocommit"):
-                self.call(phone, app.code(), "/code-in-transaction/")
-            self.call(phone, app.wrong_code())
+                self.call(phone, authenticator.code(), "/code-in-transaction/")
+            self.call(phone, authenticator.wrong_code())
             assert FactorAllowance.objects.get().failures == 1
         finally:
             connection.settings_dict["ATOMIC_REQUESTS"] = False
 
     @proves("P8")
-    def test_p8_where_secrets_cannot_be_read_it_is_503(self, phone, app, set_jwt):
+    def test_p8_where_secrets_cannot_be_read_it_is_503(self, phone, authenticator, set_jwt):
         set_jwt(MFA_ENCRYPTION_KEYS=["another key that has encrypted nothing so far"])
-        assert self.call(phone, app.code()).status_code == 503
+        assert self.call(phone, authenticator.code()).status_code == 503
 
 
 def test_a_step_up_by_hand_is_one_call(phone):

@@ -17,7 +17,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from jwt_sessions import mfa
 from jwt_sessions.mfa.devices import with_times
 from jwt_sessions.models import FactorAllowance
-from tests.authenticators import enroll
+from tests.authenticators import enroll, sign_in_by
+from tests.factors import app_of
 from tests.people import Device, claims_of
 from tests.user_models.models import BadgeDevice, ColourDevice, LenientDevice
 
@@ -47,16 +48,6 @@ def email(alice):
     return EmailDevice.objects.create(user=alice, name="mail", email="alice@home.example")
 
 
-def code_of(totp, *, steps=0):
-    """What an authenticator app with this secret shows; pyotp computes it."""
-    return pyotp.TOTP(b32encode(totp.bin_key)).at(timezone.now(), counter_offset=steps)
-
-
-def wrong_code_of(totp):
-    near = {code_of(totp, steps=steps) for steps in range(-3, 4)}
-    return next(code for code in ("123456", "654321", "111111", "222222") if code not in near)
-
-
 def begin(user):
     """Give the password; return the device and what it was told."""
     device = Device()
@@ -65,18 +56,12 @@ def begin(user):
     return device, asked.json()
 
 
-def sign_in(user, code, **extra):
-    """Give password and code; return the last answer."""
-    device, asked = begin(user)
-    return device.post("token/mfa/", {"mfa_token": asked["mfa_token"], "code": code, **extra})
-
-
 @proves("M1")
 def test_a_stock_authenticator_app_signs_in_once_with_each_code(alice, totp):
-    code = code_of(totp)
-    done = sign_in(alice, code)
+    code = app_of(totp).code()
+    done = sign_in_by(alice, code)
     assert claims_of(done.json()["access"])["amr"] == ["pwd", "otp", "mfa"]
-    assert sign_in(alice, code).json()["code"] == "invalid_code"
+    assert sign_in_by(alice, code).json()["code"] == "invalid_code"
 
 
 def test_a_stock_device_is_a_second_factor_from_the_first_day(alice, totp):
@@ -84,7 +69,7 @@ def test_a_stock_device_is_a_second_factor_from_the_first_day(alice, totp):
 
 
 def test_a_session_of_before_steps_up_with_a_stock_app(phone, totp):
-    answer = phone.post("token/step-up/", {"code": code_of(totp)})
+    answer = phone.post("token/step-up/", {"code": app_of(totp).code()})
     assert claims_of(answer.json()["access"])["amr"] == ["pwd", "otp", "mfa"]
 
 
@@ -101,7 +86,7 @@ def test_stock_devices_are_listed_by_what_they_do(phone, totp, static, email):
 def test_a_stock_app_tells_when_it_was_added_and_used(phone, alice, totp, clock):
     added = timezone.now()
     clock.shift(600)
-    assert sign_in(alice, code_of(totp)).status_code == 200
+    assert sign_in_by(alice, app_of(totp).code()).status_code == 200
     [device] = with_times(mfa.list_devices(alice))
     assert (device.confirmed_at, device.last_used_at) == (added, added + timedelta(seconds=600))
 
@@ -119,7 +104,7 @@ def test_p9_a_stock_app_is_removed_by_who_has_proven_it(phone, totp):
     [device] = phone.get("/api/auth/mfa/").json()["devices"]
     path = f"mfa/devices/{device['id']}/"
     assert phone.delete(path).json()["code"] == "insufficient_user_authentication"
-    phone.access = phone.post("token/step-up/", {"code": code_of(totp)}).json()["access"]
+    phone.access = phone.post("token/step-up/", {"code": app_of(totp).code()}).json()["access"]
     assert phone.delete(path).status_code == 204
     assert not mfa.has_second_factor(totp.user)
 
@@ -127,7 +112,7 @@ def test_p9_a_stock_app_is_removed_by_who_has_proven_it(phone, totp):
 @proves("M9")
 def test_m9_who_has_a_stock_app_proves_it_before_adding_another(phone, totp):
     assert phone.post("mfa/totp/").json()["code"] == "insufficient_user_authentication"
-    phone.access = phone.post("token/step-up/", {"code": code_of(totp)}).json()["access"]
+    phone.access = phone.post("token/step-up/", {"code": app_of(totp).code()}).json()["access"]
     assert enroll(phone).recovery_codes
 
 
@@ -150,8 +135,8 @@ BENT = [name for name, _ in bent("123456")]
 @pytest.mark.parametrize("name", BENT)
 @pytest.mark.parametrize("method", [{}, {"method": "totp"}], ids=["any", "totp"])
 def test_m6_a_code_is_ascii_digits_of_exact_length(alice, totp, name, method):
-    code = dict(bent(code_of(totp)))[name]
-    assert sign_in(alice, code, **method).json()["code"] == "invalid_code"
+    code = dict(bent(app_of(totp).code()))[name]
+    assert sign_in_by(alice, code, **method).json()["code"] == "invalid_code"
     totp.refresh_from_db()
     assert totp.throttling_failure_count == 0  # django-otp has not seen it
 
@@ -159,30 +144,30 @@ def test_m6_a_code_is_ascii_digits_of_exact_length(alice, totp, name, method):
 @proves("M6")
 @pytest.mark.parametrize("code", ["+12345", "1e5", "-1", "0x1F2", "12345", "1234567", "12.456"])
 def test_m6_what_is_a_number_is_no_code_yet(alice, totp, code):
-    assert sign_in(alice, code).json()["code"] == "invalid_code"
+    assert sign_in_by(alice, code).json()["code"] == "invalid_code"
 
 
 @proves("M6")
 def test_m6_an_app_of_eight_digits_takes_eight(alice):
     totp = TOTPDevice.objects.create(user=alice, digits=8)
-    code = pyotp.TOTP(b32encode(totp.bin_key), digits=8).at(timezone.now())
-    assert sign_in(alice, code[2:]).status_code == 401
-    assert sign_in(alice, code).status_code == 200
+    code = app_of(totp).code()
+    assert sign_in_by(alice, code[2:]).status_code == 401
+    assert sign_in_by(alice, code).status_code == 200
 
 
 @proves("M6")
 @pytest.mark.parametrize("name", [name for name in BENT if name != "zero before"])
 def test_m6_no_plugin_is_shown_a_number_that_is_no_code(alice, name):
     LenientDevice.objects.create(user=alice)
-    assert sign_in(alice, dict(bent("123456"))[name]).status_code == 401
-    assert sign_in(alice, "123456").status_code == 200
+    assert sign_in_by(alice, dict(bent("123456"))[name]).status_code == 401
+    assert sign_in_by(alice, "123456").status_code == 200
 
 
 @proves("M5")
 def test_m5_a_stock_code_on_paper_works_once(alice, static):
-    done = sign_in(alice, "abcdefgh")
+    done = sign_in_by(alice, "abcdefgh")
     assert done.json()["recovery_codes_remaining"] == 3
-    assert sign_in(alice, "abcdefgh").json()["code"] == "invalid_code"
+    assert sign_in_by(alice, "abcdefgh").json()["code"] == "invalid_code"
 
 
 def test_stock_codes_on_paper_are_counted(phone, static):
@@ -195,19 +180,19 @@ def test_stock_codes_of_an_unconfirmed_device_are_not_counted(phone, static):
 
 
 def test_stock_codes_end_when_new_ones_are_made(alice, phone, totp, static):
-    phone.access = phone.post("token/step-up/", {"code": code_of(totp)}).json()["access"]
+    phone.access = phone.post("token/step-up/", {"code": app_of(totp).code()}).json()["access"]
     new = phone.post("mfa/recovery-codes/").json()["recovery_codes"]
-    assert sign_in(alice, "abcdefgh").status_code == 401
-    assert sign_in(alice, new[0]).json()["recovery_codes_remaining"] == 9
+    assert sign_in_by(alice, "abcdefgh").status_code == 401
+    assert sign_in_by(alice, new[0]).json()["recovery_codes_remaining"] == 9
 
 
 def test_an_event_based_app_signs_in_and_moves_on(alice):
     device = HOTPDevice.objects.create(user=alice)
     app = pyotp.HOTP(b32encode(device.bin_key))
     assert begin(alice)[1]["methods"] == ["otp_hotp.hotpdevice"]
-    assert sign_in(alice, app.at(2)).status_code == 200
-    assert sign_in(alice, app.at(2)).status_code == 401
-    assert sign_in(alice, app.at(3), method="otp_hotp.hotpdevice").status_code == 200
+    assert sign_in_by(alice, app.at(2)).status_code == 200
+    assert sign_in_by(alice, app.at(2)).status_code == 401
+    assert sign_in_by(alice, app.at(3), method="otp_hotp.hotpdevice").status_code == 200
 
 
 def test_a_stock_address_is_sent_a_code_that_signs_in(alice, email):
@@ -223,9 +208,9 @@ def test_a_stock_address_is_sent_a_code_that_signs_in(alice, email):
 
 @proves("M4")
 def test_m4_who_errs_with_the_app_loses_no_try_with_the_address(alice, totp, email):
-    sign_in(alice, wrong_code_of(totp))
+    sign_in_by(alice, app_of(totp).wrong_code())
     assert [*FactorAllowance.objects.values_list("factor", flat=True)] == ["totp"]
-    sign_in(alice, "123456", method=EMAIL_LABEL)
+    sign_in_by(alice, "123456", method=EMAIL_LABEL)
     assert FactorAllowance.objects.filter(factor=EMAIL_LABEL, failures=1).exists()
 
 
@@ -274,7 +259,7 @@ def test_an_unconfirmed_stock_device_does_not_count(alice, model):
 
 def test_anothers_stock_device_opens_nothing(alice, bob, totp):
     TOTPDevice.objects.create(user=bob, key=TOTPDevice().key)
-    assert sign_in(bob, code_of(totp)).json()["code"] == "invalid_code"
+    assert sign_in_by(bob, app_of(totp).code()).json()["code"] == "invalid_code"
 
 
 @proves("A2")
@@ -295,24 +280,24 @@ def test_p10_the_delay_of_django_otp_is_cut_to_seconds(alice, totp, clock):
     TOTPDevice.objects.update(
         throttling_failure_count=20, throttling_failure_timestamp=timezone.now()
     )
-    assert sign_in(alice, code_of(totp)).status_code == 401
+    assert sign_in_by(alice, app_of(totp).code()).status_code == 401
     clock.shift(30)
-    assert sign_in(alice, code_of(totp)).status_code == 200
+    assert sign_in_by(alice, app_of(totp).code()).status_code == 200
 
 
 @proves("M4")
 def test_m4_wrong_codes_lock_a_stock_app_as_they_lock_ours(alice, totp, set_jwt, clock):
     set_jwt(MFA_MAX_FAILURES=3, THROTTLE_RATES=None)
     for _ in range(3):
-        sign_in(alice, wrong_code_of(totp))
-    assert sign_in(alice, code_of(totp)).status_code == 401
+        sign_in_by(alice, app_of(totp).wrong_code())
+    assert sign_in_by(alice, app_of(totp).code()).status_code == 401
     clock.shift(15 * 60)
-    assert sign_in(alice, code_of(totp)).status_code == 200
+    assert sign_in_by(alice, app_of(totp).code()).status_code == 200
 
 
 @proves("P10")
 def test_p10_wrong_codes_at_sign_in_leave_no_delay_elsewhere(alice, totp):
-    sign_in(alice, wrong_code_of(totp))
+    sign_in_by(alice, app_of(totp).wrong_code())
     totp.refresh_from_db()
     assert totp.verify_is_allowed() == (True, None)
     assert FactorAllowance.objects.get(user_id=alice.pk, factor="totp").failures == 1
@@ -323,8 +308,8 @@ def test_a_device_of_a_plugin_nobody_knows_counts(alice, model):
     model.objects.create(user=alice, name="favourite", colour="violet")
     label = model.model_label()
     assert begin(alice)[1]["methods"] == [label]
-    assert sign_in(alice, "green").json()["code"] == "invalid_code"
-    assert sign_in(alice, "violet", method=label).status_code == 200
+    assert sign_in_by(alice, "green").json()["code"] == "invalid_code"
+    assert sign_in_by(alice, "violet", method=label).status_code == 200
 
 
 @pytest.mark.parametrize("model", [ColourDevice, BadgeDevice])
@@ -358,14 +343,14 @@ def test_p10_of_many_at_once_with_one_stock_code_one_gets_in(
 ):
     set_jwt(MFA_MAX_FAILURES=100)
     code = make_device(alice, kind)
-    statuses = threads(8).at_once(*[lambda: sign_in(alice, code).status_code] * 8)
+    statuses = threads(8).at_once(*[lambda: sign_in_by(alice, code).status_code] * 8)
     assert sorted(statuses) == [200, *[401] * 7]
 
 
 def make_device(user, kind):
     """Give a person a device of this kind; return a code of it."""
     if kind == "totp":
-        return code_of(TOTPDevice.objects.create(user=user))
+        return app_of(TOTPDevice.objects.create(user=user)).code()
     if kind == "hotp":
         return pyotp.HOTP(b32encode(HOTPDevice.objects.create(user=user).bin_key)).at(0)
     if kind == "email":

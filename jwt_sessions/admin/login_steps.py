@@ -15,7 +15,13 @@ from django.utils.translation import pgettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
 from jwt_sessions import accounts
-from jwt_sessions.mfa import list_devices, pending_logins, prove, recovery_codes
+from jwt_sessions.mfa import (
+    has_second_factor,
+    list_devices,
+    pending_logins,
+    prove,
+    recovery_codes,
+)
 from jwt_sessions.mfa.proving import MAX_LENGTH
 from jwt_sessions.revocation import may_sign_in
 from jwt_sessions.sessions import Refusal
@@ -106,7 +112,7 @@ class Awaited:
     @classmethod
     def after_session(cls, request: HttpRequest) -> Self | None:
         """Return who is signed in, if they have a factor to prove."""
-        if not any(device.is_factor for device in list_devices(request.user)):
+        if not has_second_factor(request.user):
             return None
         return cls(request.user, request.session.get(BACKEND_SESSION_KEY))
 

@@ -12,9 +12,9 @@ from rest_framework import serializers
 
 from jwt_sessions.api.serializers import TextField, TokenField, TokenPairSerializer
 from jwt_sessions.conf import SMS, conf
-from jwt_sessions.mfa.enrollment import NAME_LENGTH
 from jwt_sessions.mfa.proving import MAX_LENGTH
 from jwt_sessions.models import Channel
+from jwt_sessions.models.device import NAME_LENGTH
 
 # E.164: a plus, the country, up to 15 digits in all.
 PHONE_NUMBER: Final = re.compile(r"\A\+[1-9][0-9]{6,14}\Z", re.ASCII)

@@ -85,7 +85,7 @@ def throttles_can_count() -> Iterator[CheckMessage]:
     kind = type(cache).__module__.rpartition(".")[2]
     if kind in POOR_COUNTERS and any(conf.THROTTLE_RATES.values()):
         yield Warning(
-            "The limits on sign-in and refresh are counted in the default cache, a "
+            "The limits on sign-in, codes and refresh are counted in the default cache, a "
             f"{type(cache).__name__}: {POOR_COUNTERS[kind]}.",
             hint="Let CACHES name a Redis or Memcached server that all processes share.",
             id="jwt_sessions.W007",

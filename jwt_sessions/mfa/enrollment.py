@@ -10,12 +10,17 @@ from django.db import transaction
 from django.utils import timezone
 
 from jwt_sessions import clients, sessions
-from jwt_sessions.claims import AMR_ONE_TIME_CODE, AMR_SMS, add_factor
-from jwt_sessions.conf import SMS
+from jwt_sessions.claims import add_factor
 from jwt_sessions.exceptions import FactorNeeded, ProofNeeded, TooManyDevices
 from jwt_sessions.mfa import events, policy, recovery_codes
-from jwt_sessions.mfa.devices import device_models, find_device, list_devices, with_times
-from jwt_sessions.mfa.proving import tell_if_locked
+from jwt_sessions.mfa.devices import (
+    device_models,
+    find_device,
+    has_second_factor,
+    list_devices,
+    with_times,
+)
+from jwt_sessions.mfa.proving import amr_of, tell_if_locked
 from jwt_sessions.mfa.qr import group_secret, otpauth_uri, qr_svg
 from jwt_sessions.mfa.turns import in_turn
 from jwt_sessions.models import (
@@ -29,6 +34,7 @@ from jwt_sessions.models import (
     SecurityEventKind,
     Session,
 )
+from jwt_sessions.models.device import NAME_LENGTH
 from jwt_sessions.models.message_device import mask
 from jwt_sessions.sessions import Refusal
 from jwt_sessions.sessions.announcing import session_alias
@@ -40,7 +46,6 @@ if TYPE_CHECKING:
 
 DeviceT = TypeVar("DeviceT", bound=FactorDevice)
 
-NAME_LENGTH: Final = 64
 MAX_DEVICES: Final = 10
 # A QR code has room for 2,331 bytes, and a character may take 12.
 ACCOUNT_NAME_LENGTH: Final = 100
@@ -136,7 +141,7 @@ def confirm(
     with in_turn(user):
         if not device.accept(match, now=now):
             return Refusal("wrong_code")
-        if not is_proven and any(owned.is_factor for owned in list_devices(user)):
+        if not is_proven and has_second_factor(user):
             raise ProofNeeded
         outcome = _admit(device, new_codes, session=session, request=request)
         if isinstance(outcome, Refusal):
@@ -166,8 +171,8 @@ def _admit(
         codes = recovery_codes.store(user, new_codes)
     kind = SecurityEventKind.FACTOR_ADDED
     events.record(kind, user, session=session, request=request, **facts)
-    amr = (AMR_SMS,) if device.factor == SMS else (AMR_ONE_TIME_CODE,)
-    access = sessions.prove_again(session, amr=add_factor(session.amr, amr))
+    amr = add_factor(session.amr, amr_of(device.factor))
+    access = sessions.prove_again(session, amr=amr)
     if access is None:
         return Refusal("session_revoked")
     return Confirmed(codes, access, count_other_sessions(session))
@@ -203,18 +208,18 @@ def remove(
         if not row.update(confirmed=True):
             return False
         row.delete()
-        if not any(owned.is_factor for owned in list_devices(user)):
+        if not has_second_factor(user):
             if policy.is_required(user):
                 raise FactorNeeded
             RecoveryCodes.objects.filter(user_id=user.pk).delete()
-        kind, facts = SecurityEventKind.FACTOR_REMOVED, {"method": device.method}
-        facts["name"] = device.name
+        kind = SecurityEventKind.FACTOR_REMOVED
+        facts = {"method": device.method, "name": device.name}
         events.record(kind, user, session=session, request=request, **facts)
     return True
 
 
 def reset(user: Any, *, by: Any = None, request: HttpRequest | None = None) -> int:
-    """Remove all devices of a person who has lost them; return how many that were.
+    """Remove all devices of a person who has lost them; return how many of them were confirmed.
 
     For staff, who must be sure of whom they do it for. Pending logins end.
     """
@@ -223,7 +228,7 @@ def reset(user: Any, *, by: Any = None, request: HttpRequest | None = None) -> i
         count = 0
         for model in device_models().values():
             rows = model.objects.devices_for_user(user).using(session_alias())
-            count += rows.count()
+            count += rows.filter(confirmed=True).count()
             rows.delete()
         FactorAllowance.objects.filter(user_id=user.pk).begin_anew()
         staff = None if by is None else str(by.pk)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
@@ -45,7 +46,7 @@ def _let_stock_send(device: Any, method: str) -> None:
     is_allowed, facts = device.generate_is_allowed()
     if not is_allowed:
         free_at = (facts or {}).get("next_generation_at", now)
-        raise TooSoon(max(1, int((free_at - now).total_seconds() + 0.999)))
+        raise TooSoon(max(1, ceil((free_at - now).total_seconds())))
     if wait := allowances.take_message(device.user_id, method, now=now):
         raise TooSoon(wait)
     try:

@@ -52,8 +52,8 @@ class Proof:
 
     @property
     def amr(self) -> tuple[str, ...]:
-        """What it adds to `amr` (RFC 8176 section 2)."""
-        return (AMR_SMS,) if self.method == SMS else (AMR_ONE_TIME_CODE,)
+        """What it adds to `amr`."""
+        return amr_of(self.method)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,11 @@ class Candidate:
 
     device: OwnedDevice
     accept: Callable[[], bool]
+
+
+def amr_of(method: str) -> tuple[str, ...]:
+    """Return what a code of this method adds to `amr` (RFC 8176 section 2)."""
+    return (AMR_SMS,) if method == SMS else (AMR_ONE_TIME_CODE,)
 
 
 def prove(

@@ -10,6 +10,7 @@ from qrcode.image.svg import SvgPathFillImage
 from qrcode.main import QRCode
 
 from jwt_sessions.conf import conf
+from jwt_sessions.models.totp import DIGITS, STEP
 
 GROUP: Final = 4
 
@@ -29,8 +30,8 @@ def otpauth_uri(secret: bytes, username: str) -> str:
         "secret": _base32(secret),
         "issuer": issuer,
         "algorithm": "SHA1",
-        "digits": "6",
-        "period": "30",
+        "digits": DIGITS,
+        "period": STEP,
     }
     return f"otpauth://totp/{label}?{urlencode(values, quote_via=quote)}"
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.db import models
 from django.utils import timezone
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 logger = logging.getLogger(__name__)
+
+NAME_LENGTH: Final = 64
 
 
 class FactorDeviceManager(DeviceManager.from_queryset(PrimaryQuerySet)):  # type: ignore[misc]  # made at run time
@@ -41,7 +43,7 @@ class FactorDevice(Device):  # type: ignore[misc]  # django-otp has no types
         related_name="jwt_%(class)s",
         verbose_name=_("user"),
     )
-    name = models.CharField(_("name"), max_length=64, blank=True)
+    name = models.CharField(_("name"), max_length=NAME_LENGTH, blank=True)
     confirmed = models.BooleanField(_("confirmed"), default=False)
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
     confirmed_at = models.DateTimeField(_("confirmed at"), null=True, blank=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from math import ceil
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from django.db import IntegrityError, models
@@ -132,7 +133,7 @@ class FactorAllowance(models.Model):
         free_at = (self.message_at or now) + conf.MFA_MESSAGE_INTERVAL
         if self.messages >= conf.MFA_MESSAGES_PER_DAY:
             free_at = max(free_at, (self.messages_since or now) + DAY)
-        return max(1, int((free_at - now).total_seconds() + 0.999))
+        return max(1, ceil((free_at - now).total_seconds()))
 
 
 def lock_periods() -> Iterator[tuple[int, timedelta]]:

@@ -114,7 +114,7 @@ class Command(BaseCommand):
             ended = sessions.revoke_all(user, reason=RevokedReason.REVOKED_BY_STAFF)
             self.stdout.write(f"Ended {_say(ended, 'session')}.")
         elif live := Session.objects.filter(user_id=user.pk).live().count():
-            self.stdout.write(f"{_say(live, 'session')} go on; --end-sessions ends them.")
+            self.stdout.write(f"{_say(live, 'session')} left; --end-sessions ends them, too.")
 
     def _list(self, heading: str, devices: Iterable[mfa.OwnedDevice]) -> None:
         self.stdout.write(heading)
