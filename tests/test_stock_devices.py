@@ -19,6 +19,7 @@ from jwt_sessions.mfa.devices import with_times
 from jwt_sessions.models import FactorAllowance
 from tests.authenticators import enroll, sign_in_by
 from tests.factors import app_of
+from tests.inboxes import send_mail_by
 from tests.people import Device, claims_of
 from tests.user_models.models import BadgeDevice, ColourDevice, LenientDevice
 
