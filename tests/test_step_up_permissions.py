@@ -119,6 +119,10 @@ class TestCode:
         self.call(phone, app.wrong_code())
         assert FactorAllowance.objects.get().failures == 1
 
+    def test_one_that_is_longer_than_any_is_shown_to_no_device(self, phone, app):
+        assert self.call(phone, "7" * 129).json()["code"] == "invalid_code"
+        assert FactorAllowance.objects.get().failures == 0
+
     @proves("P4", "M4")
     @pytest.mark.django_db(transaction=True)
     def test_in_the_requests_transaction_it_refuses_to_work(self, phone, app, settings):
