@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice as StockTOTP
 
 from jwt_sessions.mfa import proving
 from jwt_sessions.models import EncryptedTOTP, FactorAllowance, PendingLogin, SecurityEvent
 from tests.authenticators import Authenticator
-from tests.factors import give_address, give_totp
+from tests.factors import give_address, give_stock_totp, give_totp
 from tests.people import Device
 
 proves = pytest.mark.proves
@@ -67,11 +68,20 @@ def test_m4_wrong_codes_lock_though_another_app_cannot_be_read(alice, unreadable
     assert answer(ask(alice), app.code()).json()["code"] == "invalid_code"
 
 
-@proves("P8")
-def test_p8_a_code_that_no_app_could_judge_is_no_wrong_one(alice, app):
+@proves("P8", "M4")
+def test_p8_a_code_that_no_app_could_judge_is_no_wrong_one_and_forgives_none(alice, app):
+    answer(ask(alice), app.wrong_code())
     EncryptedTOTP.objects.update(key_id="00000000")
     assert answer(ask(alice), app.code()).status_code == 503
-    assert FactorAllowance.objects.get(factor="totp").failures == 0
+    assert FactorAllowance.objects.get(factor="totp").failures == 1
+
+
+@proves("P8", "M4")
+def test_p8_a_code_that_no_app_could_judge_locks_nothing(alice, app, set_jwt):
+    set_jwt(MFA_MAX_FAILURES=1, MFA_ENCRYPTION_KEYS=["a key that has encrypted nothing so far"])
+    assert answer(ask(alice), app.code()).status_code == 503
+    set_jwt(MFA_ENCRYPTION_KEYS=None)
+    assert answer(ask(alice), app.code()).status_code == 200
 
 
 @proves("P8")
@@ -116,3 +126,11 @@ def test_m4_a_code_that_locks_two_factors_is_on_record_for_both(alice, app, set_
     answer(ask(alice), app.wrong_code())
     locked = [event.facts["method"] for event in SecurityEvent.objects.all()]
     assert sorted(locked) == ["email", "totp"]
+
+
+def test_a_stock_app_that_stops_counting_while_its_code_is_judged_lets_nobody_in(alice, meanwhile):
+    app, rows = give_stock_totp(alice), StockTOTP.objects.all()
+    mfa_token = ask(alice)
+    meanwhile(lambda: rows.update(confirmed=False))
+    assert answer(mfa_token, app.code()).json()["code"] == "invalid_code"
+    assert not rows.get().confirmed
