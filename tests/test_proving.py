@@ -7,9 +7,16 @@ from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice as StockTOTP
 
 from jwt_sessions.mfa import proving
-from jwt_sessions.models import EncryptedTOTP, FactorAllowance, PendingLogin, SecurityEvent
+from jwt_sessions.models import (
+    EncryptedTOTP,
+    FactorAllowance,
+    MessageDevice,
+    PendingLogin,
+    RecoveryCodes,
+    SecurityEvent,
+)
 from tests.authenticators import Authenticator
-from tests.factors import give_address, give_stock_totp, give_totp
+from tests.factors import give_address, give_recovery_codes, give_stock_totp, give_totp
 from tests.people import Device
 
 proves = pytest.mark.proves
@@ -134,3 +141,16 @@ def test_a_stock_app_that_stops_counting_while_its_code_is_judged_lets_nobody_in
     meanwhile(lambda: rows.update(confirmed=False))
     assert answer(mfa_token, app.code()).json()["code"] == "invalid_code"
     assert not rows.get().confirmed
+
+
+@proves("M1")
+@pytest.mark.parametrize("model", [EncryptedTOTP, RecoveryCodes, MessageDevice])
+def test_m1_a_code_that_two_callers_have_matched_is_spent_by_one(alice, app, model):
+    sent, recovery_codes = give_address(alice), give_recovery_codes(alice)
+    codes = {EncryptedTOTP: app.code(), RecoveryCodes: recovery_codes[3], MessageDevice: sent}
+    now, callers = timezone.now(), [model.objects.get(), model.objects.get()]
+    matched = [device.match(codes[model], now=now) for device in callers]
+    accepted = [
+        device.accept(match, now=now) for device, match in zip(callers, matched, strict=True)
+    ]
+    assert accepted == [True, False]
