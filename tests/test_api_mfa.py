@@ -10,6 +10,7 @@ from jwt_sessions import sessions
 from jwt_sessions.mfa import enrollment
 from jwt_sessions.models import EncryptedTOTP, RecoveryCode, RecoveryCodes
 from tests.authenticators import Authenticator, enroll
+from tests.factors import give_recovery_codes
 from tests.people import Device, claims_of
 
 proves = pytest.mark.proves
@@ -105,6 +106,10 @@ class TestEnrollment:
 
     def test_the_second_one_brings_no_new_recovery_codes(self, phone):
         assert len(enroll(phone).recovery_codes) == 10
+        assert enroll(phone).recovery_codes == []
+
+    def test_recovery_codes_that_outlived_their_factor_do_not_stand_in_its_way(self, alice, phone):
+        give_recovery_codes(alice)
         assert enroll(phone).recovery_codes == []
 
     def test_ten_are_enough(self, phone, alice):

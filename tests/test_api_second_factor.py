@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.backends import ModelBackend
 
 from jwt_sessions import mfa, sessions
 from jwt_sessions.mfa import step_up
@@ -21,6 +23,13 @@ def authenticator(phone, clock):
     app = enroll(phone, name="My phone")
     clock.shift(30)
     return app
+
+
+class ConfusedBackend(ModelBackend):
+    """It takes everybody for Bob."""
+
+    def authenticate(self, request, **credentials):
+        return get_user_model().objects.get(email="bob@example.com")
 
 
 def begin(user, **extra):
@@ -310,6 +319,14 @@ class TestStepUp:
         answer = phone.post("token/step-up/", {"password": "alice"})
         assert claims_of(answer.json()["access"])["auth_time"] == claims_of(phone.access)["iat"]
         assert claims_of(answer.json()["access"])["acr"] == "aal1"
+
+    @proves("A2")
+    def test_a2_a_password_that_a_backend_takes_for_anothers_proves_nothing(
+        self, phone, bob, settings
+    ):
+        settings.AUTHENTICATION_BACKENDS = [f"{__name__}.ConfusedBackend"]
+        answer = phone.post("token/step-up/", {"password": "alice"})
+        assert answer.json()["code"] == "invalid_password"
 
     @proves("P9")
     def test_p9_who_has_one_needs_it(self, phone, authenticator):

@@ -154,3 +154,9 @@ def test_m1_a_code_that_two_callers_have_matched_is_spent_by_one(alice, app, mod
         device.accept(match, now=now) for device, match in zip(callers, matched, strict=True)
     ]
     assert accepted == [True, False]
+
+
+@proves("M6")
+def test_m6_a_code_that_no_encoding_has_is_none_of_an_address(alice):
+    give_address(alice)
+    assert MessageDevice.objects.get().match("\ud800", now=timezone.now()) is None

@@ -10,7 +10,7 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from jwt_sessions import sessions, testing
-from jwt_sessions.models import FactorAllowance
+from jwt_sessions.models import FactorAllowance, SecurityEvent, SecurityEventKind
 from jwt_sessions.permissions import HasRecentLogin, HasSecondFactor
 from tests.authenticators import enroll
 from tests.people import Device
@@ -118,6 +118,12 @@ class TestCode:
     def test_a_wrong_one_is_counted(self, phone, app):
         self.call(phone, app.wrong_code())
         assert FactorAllowance.objects.get().failures == 1
+
+    @proves("M11")
+    def test_a_recovery_code_that_counts_as_one_is_on_record(self, phone, app):
+        self.call(phone, app.recovery_codes[0])
+        used = SecurityEvent.objects.get(kind=SecurityEventKind.RECOVERY_CODE_USED)
+        assert (str(used.session_id), used.facts) == (phone.sid, {"remaining": 9})
 
     def test_one_that_is_longer_than_any_is_shown_to_no_device(self, phone, app):
         assert self.call(phone, "7" * 129).json()["code"] == "invalid_code"
