@@ -90,6 +90,10 @@ class TestEnrollment:
         phone.refresh()
         assert confirm(phone, begun, Authenticator(begun["otpauth_uri"]).code()).status_code == 404
 
+    def test_what_counts_already_is_not_there_to_be_confirmed(self, phone):
+        app = enroll(phone)
+        assert confirm(phone, {"id": app.id}, app.wrong_code()).status_code == 404
+
     def test_several_devices_have_names(self, phone, clock):
         enroll(phone, name="Phone")
         enroll(phone, name="Tablet")

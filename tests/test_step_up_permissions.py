@@ -13,6 +13,7 @@ from jwt_sessions import sessions, testing
 from jwt_sessions.models import FactorAllowance, SecurityEvent, SecurityEventKind
 from jwt_sessions.permissions import HasRecentLogin, HasSecondFactor
 from tests.authenticators import enroll
+from tests.forging import forge
 from tests.people import Device
 
 proves = pytest.mark.proves
@@ -53,6 +54,18 @@ def test_how_old_it_may_be_is_told(alice, client, set_jwt):
     assert answer["WWW-Authenticate"] == (
         'Bearer realm="api", error="insufficient_user_authentication", max_age="120"'
     )
+
+
+@proves("C11")
+@pytest.mark.parametrize(
+    "bend",
+    [{"drop": ["auth_time"]}, {"claims": {"auth_time": "now"}}, {"claims": {"auth_time": True}}],
+    ids=["none", "a text", "true"],
+)
+def test_a_login_of_no_known_time_is_no_recent_one(alice, client, bend):
+    access = forge(sessions.start(alice).access, **bend)
+    answer = client.get("/recent-login/", headers={"authorization": f"Bearer {access}"})
+    assert answer.json()["code"] == "insufficient_user_authentication"
 
 
 @proves("C11")
