@@ -5,12 +5,20 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.utils import timezone
 
 from jwt_sessions import sessions
-from jwt_sessions.mfa import enrollment
-from jwt_sessions.models import EncryptedTOTP, RecoveryCode, RecoveryCodes
+from jwt_sessions.mfa import enrollment, pending_logins, recovery_codes
+from jwt_sessions.mfa.devices import device_models
+from jwt_sessions.models import (
+    EncryptedTOTP,
+    FactorAllowance,
+    PendingLogin,
+    RecoveryCode,
+    RecoveryCodes,
+)
 from tests.authenticators import Authenticator, enroll
-from tests.factors import give_recovery_codes
+from tests.factors import give_recovery_codes, give_stock_static, give_totp
 from tests.people import Device, claims_of
 
 proves = pytest.mark.proves
@@ -259,3 +267,28 @@ def test_who_has_nothing_is_told_so(phone):
         "devices": [],
         "recovery_codes_remaining": 0,
     }
+
+
+def belongings_of(user):
+    """Count what somebody has of a second factor, wrong codes included."""
+    devices = [model.objects.filter(user=user).count() for model in device_models().values()]
+    allowances = FactorAllowance.objects.filter(user=user).values_list("factor", "failures")
+    pending = PendingLogin.objects.filter(user=user).count()
+    return devices, list(allowances), pending, recovery_codes.remaining(user)
+
+
+@proves("A2")
+def test_a2_whatever_alice_changes_bob_keeps_what_he_has(alice, phone, bob, clock):
+    give_recovery_codes(bob)
+    give_stock_static(bob)
+    give_totp(bob, confirmed=False)
+    FactorAllowance.objects.take(bob.pk, "totp", now=timezone.now())
+    pending_logins.begin(bob)
+    before = belongings_of(bob)
+    app = enroll(phone)
+    phone.post("mfa/recovery-codes/")
+    clock.shift(30)
+    phone.post("token/step-up/", {"code": app.code()})
+    phone.delete(f"mfa/devices/{app.id}/")
+    enrollment.reset(alice)
+    assert belongings_of(bob) == before
