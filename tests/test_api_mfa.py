@@ -120,6 +120,16 @@ class TestEnrollment:
         assert len(enroll(phone).recovery_codes) == 10
         assert enroll(phone).recovery_codes == []
 
+    def test_codes_that_were_shown_meanwhile_are_not_replaced(self, alice, phone, monkeypatch):
+        make = recovery_codes.NewCodes.make
+
+        def give_some_and_make():
+            give_recovery_codes(alice)
+            return make()
+
+        monkeypatch.setattr(recovery_codes.NewCodes, "make", give_some_and_make)
+        assert enroll(phone).recovery_codes == []
+
     def test_recovery_codes_that_outlived_their_factor_do_not_stand_in_its_way(self, alice, phone):
         give_recovery_codes(alice)
         assert enroll(phone).recovery_codes == []
@@ -292,3 +302,10 @@ def test_a2_whatever_alice_changes_bob_keeps_what_he_has(alice, phone, bob, cloc
     phone.delete(f"mfa/devices/{app.id}/")
     enrollment.reset(alice)
     assert belongings_of(bob) == before
+
+
+@proves("M4")
+def test_m4_a_reset_forgets_wrong_codes(alice):
+    FactorAllowance.objects.take(alice.pk, "totp", now=timezone.now())
+    enrollment.reset(alice)
+    assert FactorAllowance.objects.get().failures == 0

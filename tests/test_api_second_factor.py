@@ -12,6 +12,7 @@ from jwt_sessions import mfa, sessions
 from jwt_sessions.mfa import step_up
 from jwt_sessions.models import FactorAllowance, PendingLogin, Session
 from tests.authenticators import enroll
+from tests.factors import give_recovery_codes
 from tests.people import Device, claims_of
 
 proves = pytest.mark.proves
@@ -271,6 +272,10 @@ class TestRecoveryCodes:
         device, asked = begin(alice)
         code = spell(authenticator.recovery_codes[1])
         assert finish(device, asked, code).status_code == 200
+
+    def test_by_themselves_they_are_no_second_factor(self, alice):
+        give_recovery_codes(alice)
+        assert Device().sign_in(alice).status_code == 200
 
     @proves("M5")
     def test_one_of_another_person_is_wrong(self, alice, bob, authenticator):
