@@ -354,6 +354,13 @@ class TestStepUp:
         answers = [phone.post("token/step-up/", {"code": "000000"}) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [401] * 3
 
+    @proves("P10")
+    def test_p10_wrong_codes_of_a_network_are_limited(self, phone, authenticator, set_jwt):
+        set_jwt(THROTTLE_RATES={"second_factor": "2/min"})
+        wrong = {"code": authenticator.wrong_code()}
+        answers = [phone.post("token/step-up/", wrong).status_code for _ in range(3)]
+        assert answers == [401, 401, 429]
+
     def test_a_wrong_code_is_told(self, phone, authenticator):
         answer = phone.post("token/step-up/", {"code": authenticator.wrong_code()})
         assert (answer.status_code, answer.json()["code"]) == (401, "invalid_code")
