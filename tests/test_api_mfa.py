@@ -309,3 +309,11 @@ def test_m4_a_reset_forgets_wrong_codes(alice):
     FactorAllowance.objects.take(alice.pk, "totp", now=timezone.now())
     enrollment.reset(alice)
     assert FactorAllowance.objects.get().failures == 0
+
+
+@proves("P10")
+def test_p10_wrong_first_codes_of_a_network_are_limited(phone, set_jwt):
+    set_jwt(THROTTLE_RATES={"second_factor": "2/min"})
+    begun = begin(phone)
+    wrong = Authenticator(begun["otpauth_uri"]).wrong_code()
+    assert [confirm(phone, begun, wrong).status_code for _ in range(3)] == [401, 401, 429]
