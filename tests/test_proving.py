@@ -162,3 +162,12 @@ def test_m1_a_code_that_two_callers_have_matched_is_spent_by_one(alice, app, mod
 def test_m6_a_code_that_no_encoding_has_is_none_of_an_address(alice):
     give_address(alice)
     assert MessageDevice.objects.get().match("\ud800", now=timezone.now()) is None
+
+
+@proves("M4")
+def test_m4_an_enrollment_that_locks_its_factor_is_on_record(phone, set_jwt):
+    set_jwt(MFA_MAX_FAILURES=1)
+    begun = phone.post("mfa/totp/").json()
+    wrong = Authenticator(begun["otpauth_uri"]).wrong_code()
+    phone.post(f"mfa/totp/{begun['id']}/confirm/", {"code": wrong})
+    assert SecurityEvent.objects.get().facts == {"method": "totp"}
