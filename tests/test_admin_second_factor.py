@@ -299,11 +299,25 @@ class TestWayIn:
         desk.give_code(authenticator.code())
         assert "This login took too long" in desk.text
 
-    def test_a_login_that_began_elsewhere_does_not_end_here(self, desk, guard, authenticator):
+    @pytest.mark.parametrize("backend", ["x:y", f"{TWO_BACKENDS[0]}:y"], ids=["none", "not signed"])
+    def test_a_login_that_began_elsewhere_does_not_end_here(
+        self, desk, guard, authenticator, backend
+    ):
         token = Device().sign_in(guard).json()["mfa_token"]
         desk.open()
-        desk.give_code(authenticator.code(), mfa_token=token, backend="x:y")
+        desk.give_code(authenticator.code(), mfa_token=token, backend=backend)
         assert not desk.is_in
+
+    def test_what_is_signed_for_one_login_ends_no_other(self, desk, guard, authenticator):
+        token = Device().sign_in(guard).json()["mfa_token"]
+        desk.give_password(guard)
+        desk.give_code(authenticator.code(), mfa_token=token)
+        assert not desk.is_in
+
+    def test_a_stranger_is_asked_for_the_password_and_told_nothing(self, desk):
+        desk.open()
+        assert "password" in desk.inputs
+        assert "Your account" not in desk.text
 
     def test_a_second_step_without_a_first_one_is_none(self, desk, guard, authenticator):
         desk.open()

@@ -5,11 +5,20 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.utils import timezone
 
 from jwt_sessions import sessions
-from jwt_sessions.mfa import enrollment
-from jwt_sessions.models import EncryptedTOTP, RecoveryCode, RecoveryCodes
+from jwt_sessions.mfa import enrollment, pending_logins, recovery_codes
+from jwt_sessions.mfa.devices import device_models
+from jwt_sessions.models import (
+    EncryptedTOTP,
+    FactorAllowance,
+    PendingLogin,
+    RecoveryCode,
+    RecoveryCodes,
+)
 from tests.authenticators import Authenticator, enroll, sign_in_by
+from tests.factors import give_recovery_codes, give_stock_static, give_totp
 from tests.people import Device, claims_of
 
 proves = pytest.mark.proves
@@ -89,6 +98,10 @@ class TestEnrollment:
         phone.refresh()
         assert confirm(phone, begun, Authenticator(begun["otpauth_uri"]).code()).status_code == 404
 
+    def test_what_counts_already_is_not_there_to_be_confirmed(self, phone):
+        app = enroll(phone)
+        assert confirm(phone, {"id": app.id}, app.wrong_code()).status_code == 404
+
     def test_several_devices_have_names(self, phone, clock):
         enroll(phone, name="Phone")
         enroll(phone, name="Tablet")
@@ -103,6 +116,20 @@ class TestEnrollment:
 
     def test_the_second_one_brings_no_new_recovery_codes(self, phone):
         assert len(enroll(phone).recovery_codes) == 10
+        assert enroll(phone).recovery_codes == []
+
+    def test_codes_that_were_shown_meanwhile_are_not_replaced(self, alice, phone, monkeypatch):
+        make = recovery_codes.NewCodes.make
+
+        def give_some_and_make():
+            give_recovery_codes(alice)
+            return make()
+
+        monkeypatch.setattr(recovery_codes.NewCodes, "make", give_some_and_make)
+        assert enroll(phone).recovery_codes == []
+
+    def test_recovery_codes_that_outlived_their_factor_do_not_stand_in_its_way(self, alice, phone):
+        give_recovery_codes(alice)
         assert enroll(phone).recovery_codes == []
 
     def test_ten_are_enough(self, phone, alice):
@@ -245,3 +272,43 @@ def test_who_has_nothing_is_told_so(phone):
         "devices": [],
         "recovery_codes_remaining": 0,
     }
+
+
+def belongings_of(user):
+    """Count what somebody has of a second factor, wrong codes included."""
+    devices = [model.objects.filter(user=user).count() for model in device_models().values()]
+    allowances = FactorAllowance.objects.filter(user=user).values_list("factor", "failures")
+    pending = PendingLogin.objects.filter(user=user).count()
+    return devices, list(allowances), pending, recovery_codes.remaining(user)
+
+
+@proves("A2")
+def test_a2_whatever_alice_changes_bob_keeps_what_he_has(alice, phone, bob, clock):
+    give_recovery_codes(bob)
+    give_stock_static(bob)
+    give_totp(bob, confirmed=False)
+    FactorAllowance.objects.take(bob.pk, "totp", now=timezone.now())
+    pending_logins.begin(bob)
+    before = belongings_of(bob)
+    app = enroll(phone)
+    phone.post("mfa/recovery-codes/")
+    clock.shift(30)
+    phone.post("token/step-up/", {"code": app.code()})
+    phone.delete(f"mfa/devices/{app.id}/")
+    enrollment.reset(alice)
+    assert belongings_of(bob) == before
+
+
+@proves("M4")
+def test_m4_a_reset_forgets_wrong_codes(alice):
+    FactorAllowance.objects.take(alice.pk, "totp", now=timezone.now())
+    enrollment.reset(alice)
+    assert FactorAllowance.objects.get().failures == 0
+
+
+@proves("P10")
+def test_p10_wrong_first_codes_of_a_network_are_limited(phone, set_jwt):
+    set_jwt(THROTTLE_RATES={"second_factor": "2/min"})
+    begun = begin(phone)
+    wrong = Authenticator(begun["otpauth_uri"]).wrong_code()
+    assert [confirm(phone, begun, wrong).status_code for _ in range(3)] == [401, 401, 429]

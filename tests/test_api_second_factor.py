@@ -5,14 +5,24 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.backends import ModelBackend
 
 from jwt_sessions import mfa, sessions
 from jwt_sessions.mfa import step_up
 from jwt_sessions.models import FactorAllowance, PendingLogin, Session
 from tests.authenticators import enroll, enter
+from tests.factors import give_recovery_codes
 from tests.people import Device, claims_of
 
 proves = pytest.mark.proves
+
+
+class ConfusedBackend(ModelBackend):
+    """It takes everybody for Bob."""
+
+    def authenticate(self, request, **credentials):
+        return get_user_model().objects.get(email="bob@example.com")
 
 
 def begin(user, **extra):
@@ -222,6 +232,10 @@ class TestRecoveryCodes:
         code = spell(authenticator.recovery_codes[1])
         assert finish(device, asked, code).status_code == 200
 
+    def test_by_themselves_they_are_no_second_factor(self, alice):
+        give_recovery_codes(alice)
+        assert Device().sign_in(alice).status_code == 200
+
 
 class TestStepUp:
     @proves("C10")
@@ -253,6 +267,14 @@ class TestStepUp:
         assert claims_of(answer.json()["access"])["auth_time"] == claims_of(phone.access)["iat"]
         assert claims_of(answer.json()["access"])["acr"] == "aal1"
 
+    @proves("A2")
+    def test_a2_a_password_that_a_backend_takes_for_anothers_proves_nothing(
+        self, phone, bob, settings
+    ):
+        settings.AUTHENTICATION_BACKENDS = [f"{__name__}.ConfusedBackend"]
+        answer = phone.post("token/step-up/", {"password": "alice"})
+        assert answer.json()["code"] == "invalid_password"
+
     @proves("P9")
     def test_p9_who_has_one_needs_it(self, phone, authenticator):
         answer = phone.post("token/step-up/", {"password": "alice"})
@@ -267,6 +289,13 @@ class TestStepUp:
             "token/step-up/", wrong
         )  # the allowance of a network that she has signed in from
         assert phone.post("token/step-up/", wrong).status_code == 429
+
+    @proves("P10")
+    def test_p10_wrong_codes_of_a_network_are_limited(self, phone, authenticator, set_jwt):
+        set_jwt(THROTTLE_RATES={"second_factor": "2/min"})
+        wrong = {"code": authenticator.wrong_code()}
+        answers = [phone.post("token/step-up/", wrong).status_code for _ in range(3)]
+        assert answers == [401, 401, 429]
 
     def test_a_wrong_code_is_told(self, phone, authenticator):
         answer = phone.post("token/step-up/", {"code": authenticator.wrong_code()})

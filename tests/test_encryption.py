@@ -148,7 +148,7 @@ def test_what_is_no_hash_is_of_no_code(hashed):
 
 
 @proves("P8", "M3")
-@pytest.mark.parametrize("change", ["key gone", "damaged", "swapped"])
+@pytest.mark.parametrize("change", ["key gone", "damaged", "swapped", "swapped with her own"])
 def test_p8_who_cannot_be_judged_is_not_let_in(
     alice, bob, authenticator, set_jwt, settings, change
 ):
@@ -158,10 +158,20 @@ def test_p8_who_cannot_be_judged_is_not_let_in(
     elif change == "damaged":
         theirs.update(encrypted_secret="AAAA")
     else:
-        other = EncryptedTOTP.make(user_id=bob.pk, confirmed=True)
-        theirs.update(key_id=other.key_id, encrypted_secret=other.encrypted_secret)
+        owner = bob if change == "swapped" else alice
+        other = EncryptedTOTP.make(user_id=owner.pk)
+        values = {"key_id": other.key_id, "encrypted_secret": other.encrypted_secret}
+        theirs.filter(confirmed=True).update(**values)
     answer = sign_in_by(alice, authenticator.code())
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+
+
+@proves("M3")
+def test_m3_an_app_that_is_written_over_to_somebody_else_lets_them_not_in(
+    alice, bob, authenticator
+):
+    EncryptedTOTP.objects.filter(user=alice).update(user=bob)
+    assert sign_in_by(bob, authenticator.code()).status_code == 503
 
 
 @proves("P8")

@@ -160,6 +160,15 @@ def test_nothing_is_sent_by_a_method_that_the_person_has_not(alice, phone, inbox
     assert inbox.messages == []
 
 
+@proves("M8")
+def test_nothing_is_sent_for_a_login_that_is_complete(alice, factor, new_phone, clock):
+    mfa_token = ask_for_code(new_phone, alice)
+    send(new_phone, mfa_token, factor.channel)
+    enter(new_phone, mfa_token, factor.code())
+    clock.shift(MINUTE)
+    assert send(new_phone, mfa_token, factor.channel).json()["code"] == "mfa_token_expired"
+
+
 @proves("M4")
 def test_a_second_code_waits_as_long_as_retry_after_says(alice, factor, new_phone, clock):
     mfa_token = ask_for_code(new_phone, alice)

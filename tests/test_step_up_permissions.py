@@ -10,8 +10,9 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from jwt_sessions import sessions, testing
-from jwt_sessions.models import FactorAllowance
+from jwt_sessions.models import FactorAllowance, SecurityEvent, SecurityEventKind
 from jwt_sessions.permissions import HasRecentLogin, HasSecondFactor
+from tests.forging import forge
 from tests.people import Device
 
 proves = pytest.mark.proves
@@ -52,6 +53,18 @@ def test_how_old_it_may_be_is_told(alice, client, set_jwt):
     assert answer["WWW-Authenticate"] == (
         'Bearer realm="api", error="insufficient_user_authentication", max_age="120"'
     )
+
+
+@proves("C11")
+@pytest.mark.parametrize(
+    "bend",
+    [{"drop": ["auth_time"]}, {"claims": {"auth_time": "now"}}, {"claims": {"auth_time": True}}],
+    ids=["none", "a text", "true"],
+)
+def test_a_login_of_no_known_time_is_no_recent_one(alice, client, bend):
+    access = forge(sessions.start(alice).access, **bend)
+    answer = client.get("/recent-login/", headers={"authorization": f"Bearer {access}"})
+    assert answer.json()["code"] == "insufficient_user_authentication"
 
 
 @proves("C11")
@@ -105,6 +118,16 @@ class TestCode:
     def test_a_wrong_one_is_counted(self, phone, authenticator):
         self.call(phone, authenticator.wrong_code())
         assert FactorAllowance.objects.get().failures == 1
+
+    @proves("M11")
+    def test_a_recovery_code_that_counts_as_one_is_on_record(self, phone, authenticator):
+        self.call(phone, authenticator.recovery_codes[0])
+        used = SecurityEvent.objects.get(kind=SecurityEventKind.RECOVERY_CODE_USED)
+        assert (str(used.session_id), used.facts) == (phone.sid, {"remaining": 9})
+
+    def test_one_that_is_longer_than_any_is_shown_to_no_device(self, phone, authenticator):
+        assert self.call(phone, "7" * 129).json()["code"] == "invalid_code"
+        assert FactorAllowance.objects.get().failures == 0
 
     @proves("P4", "M4")
     @pytest.mark.django_db(transaction=True)

@@ -227,6 +227,15 @@ def test_a_stock_address_is_not_flooded(alice, email):
     assert len(mail.outbox) == 1
 
 
+@proves("M4")
+def test_m4_a_stock_address_has_a_limit_of_a_day(alice, email, clock, set_jwt):
+    set_jwt(MFA_MESSAGES_PER_DAY=1)
+    device, asked = begin(alice)
+    send(device, asked)
+    clock.shift(61)
+    assert send(device, asked).status_code == 429
+
+
 def test_a_stock_device_says_itself_when_it_sends_again(alice, email, settings, clock):
     settings.OTP_EMAIL_COOLDOWN_DURATION = 300
     device, asked = begin(alice)

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from jwt_sessions import clients, sessions
 from jwt_sessions.claims import add_factor
-from jwt_sessions.exceptions import FactorNeeded, ProofNeeded, TooManyDevices
+from jwt_sessions.exceptions import BadKey, FactorNeeded, ProofNeeded, TooManyDevices
 from jwt_sessions.mfa import events, policy, recovery_codes
 from jwt_sessions.mfa.devices import (
     device_models,
@@ -40,6 +40,8 @@ from jwt_sessions.sessions import Refusal
 from jwt_sessions.sessions.announcing import session_alias
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.http import HttpRequest
 
     from jwt_sessions.mfa.devices import OwnedDevice
@@ -131,8 +133,7 @@ def confirm(
     device = _find_unconfirmed(model, user, enrollment_id)
     if device is None:
         return Refusal("device_unknown")
-    is_allowed = FactorAllowance.objects.take(device.user_id, device.factor, now=now)
-    match = device.match(code, now=now) if is_allowed else None
+    match = _judge(device, code, now)
     if match is None:
         tell_if_locked(user, device.factor, session=session, request=request)
         return Refusal("wrong_code")
@@ -147,6 +148,19 @@ def confirm(
         if isinstance(outcome, Refusal):
             transaction.set_rollback(True, using=session_alias())
     return outcome
+
+
+def _judge(device: FactorDevice, code: str, now: datetime) -> Any:
+    """Count a try, then return what it matched, if anything."""
+    allowances = FactorAllowance.objects
+    if not allowances.take(device.user_id, device.factor, now=now):
+        return None
+    try:
+        return device.match(code, now=now)
+    except BadKey:
+        # The site's fault, and no wrong code.
+        allowances.give_back(device.user_id, device.factor)
+        raise
 
 
 def _admit(

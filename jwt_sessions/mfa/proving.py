@@ -148,14 +148,18 @@ def _candidates(
             continue
         tried.append(factor)
         if FactorAllowance.objects.take(user.pk, factor, now=now):
+            is_judged = False
             for device, instance in matching:
                 try:
                     found = list(_match(user, device, instance, code, now))
                 except BadKey as error:
-                    found, unreadable = [], error
-                    # The site's fault, and no wrong code.
-                    FactorAllowance.objects.give_back(user.pk, factor)
+                    unreadable = error
+                    continue
+                is_judged = True
                 yield from found
+            if not is_judged:
+                # The site's fault, and no wrong code.
+                FactorAllowance.objects.give_back(user.pk, factor)
     if unreadable is not None:
         raise unreadable
 

@@ -81,6 +81,7 @@ class FactorDevice(Device):  # type: ignore[misc]  # django-otp has no types
         except BadKey:
             # django-otp knows yes and no, and asks other devices after a no.
             logger.exception("device %s cannot be asked", self.persistent_id)
+            FactorAllowance.objects.give_back(self.user_id, self.factor)
             return False
         if match is None or not self.accept(match, now=now):
             return False
