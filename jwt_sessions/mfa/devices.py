@@ -14,7 +14,7 @@ from jwt_sessions.models import EncryptedTOTP, FactorDevice, MessageDevice, Reco
 from jwt_sessions.models.recovery_codes import RECOVERY_CODE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from django.db.models import QuerySet
@@ -72,16 +72,10 @@ class OwnedDevice:
 
 def list_devices(user: Any) -> list[OwnedDevice]:
     """Return a person's confirmed devices, ours first. One query, however many models there are."""
-    by_alias: dict[str, dict[str, type[Device]]] = {}
-    for label, model in device_models().items():
-        by_alias.setdefault(router.db_for_write(model), {})[label] = model
-    found = [
-        _read(row, models)
-        for alias, models in by_alias.items()
-        for row in _ask(user, alias, models)
-    ]
+    models = device_models()
+    found = [_read(row, models) for row in _ask(user, models, _describing)]
     # A UNION has no order of its own.
-    order = list(device_models().values())
+    order = list(models.values())
     return sorted(found, key=lambda device: (order.index(device.model), len(device.pk), device.pk))
 
 
@@ -98,8 +92,12 @@ def with_times(devices: Iterable[OwnedDevice]) -> list[OwnedDevice]:
 
 
 def has_second_factor(user: Any) -> bool:
-    """Return whether a password alone does not let this person in. One query."""
-    return any(device.is_factor for device in list_devices(user))
+    """Return whether a password alone does not let this person in. One query.
+
+    Every sign-in asks, so it asks for no more than it needs.
+    """
+    factors = {label: m for label, m in device_models().items() if m is not RecoveryCodes}
+    return any(True for _ in _ask(user, factors, lambda _label, _model, _connection: "1"))
 
 
 def find_device(user: Any, device_id: str) -> OwnedDevice | None:
@@ -135,37 +133,41 @@ def _rows(model: type[Device]) -> QuerySet[Any]:
     return rows
 
 
-def _ask(user: Any, alias: str, models: Mapping[str, type[Device]]) -> list[tuple[Any, ...]]:
-    """Run one UNION of all models.
+def _ask(
+    user: Any, models: Mapping[str, type[Device]], columns: Callable[..., str]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of one UNION of all models; one for each database, where there are several.
 
-    Written out, because the ORM takes ten times as long to compile it as a database to answer it,
-    and every sign-in asks.
+    Written out, because the ORM takes ten times as long to compile it as a database to answer it.
     """
-    connection: Any = connections[alias]
-    parts, parameters = [], []
+    by_alias: dict[str, dict[str, type[Device]]] = {}
     for label, model in models.items():
-        owner: Any = model._meta.get_field("user")
-        parts.append(_select(model, connection))
-        parameters += [label, owner.get_db_prep_value(user.pk, connection), True]
-    with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(parts), parameters)
-        return list(cursor.fetchall())
+        by_alias.setdefault(router.db_for_write(model), {})[label] = model
+    for alias, there in by_alias.items():
+        connection: Any = connections[alias]
+        selects, parameters = [], []
+        for label, model in there.items():
+            owner: Any = model._meta.get_field("user")
+            parameters += [owner.get_db_prep_value(user.pk, connection), True]
+            selects.append(_select(model, connection, columns(label, model, connection)))
+        with connection.cursor() as cursor:
+            cursor.execute(" UNION ALL ".join(selects), parameters)
+            yield from cursor.fetchall()
 
 
-def _select(model: type[Device], connection: Any) -> str:
+def _select(model: type[Device], connection: Any, columns: str) -> str:
     quote, meta = connection.ops.quote_name, model._meta
-    columns = {
-        name: quote(field.column)
-        for name in ("pk", "user", "name", "confirmed")
-        if (field := meta.pk if name == "pk" else meta.get_field(name))
-    }
-    text = CharField().cast_db_type(connection)
+    owner, confirmed = (quote(meta.get_field(name).column) for name in ("user", "confirmed"))
+    table = quote(meta.db_table)
+    return f"SELECT {columns} FROM {table} WHERE {owner} = %s AND {confirmed} = %s"  # noqa: S608 - names of ours
+
+
+def _describing(label: str, model: type[Device], connection: Any) -> str:
+    """Return the columns that ``_read`` reads."""
+    quote, meta = connection.ops.quote_name, model._meta
+    pk, name = quote(meta.pk.column), quote(meta.get_field("name").column)
     method = quote("channel") if model is MessageDevice else "''"
-    return (
-        f"SELECT %s, CAST({columns['pk']} AS {text}), {method}, {columns['name']}"  # noqa: S608 - names of ours
-        f" FROM {quote(meta.db_table)}"
-        f" WHERE {columns['user']} = %s AND {columns['confirmed']} = %s"
-    )
+    return f"'{label}', CAST({pk} AS {CharField().cast_db_type(connection)}), {method}, {name}"
 
 
 def _read(row: tuple[Any, ...], models: Mapping[str, type[Device]]) -> OwnedDevice:

@@ -14,7 +14,7 @@ from jwt_sessions.claims import AMR_MULTIPLE_FACTORS, AMR_PASSWORD, add_factor
 from jwt_sessions.conf import conf
 from jwt_sessions.exceptions import InvalidToken, UserGone
 from jwt_sessions.mfa import recovery_codes
-from jwt_sessions.mfa.devices import list_devices, methods_of
+from jwt_sessions.mfa.devices import has_second_factor, list_devices, methods_of
 from jwt_sessions.mfa.messages import send_to
 from jwt_sessions.mfa.proving import Proof, prove
 from jwt_sessions.models import PendingLogin
@@ -84,12 +84,11 @@ def begin(
 ) -> SecondFactorNeeded | None:
     """Return what stands for the login until the code comes, or None for who has no factor.
 
-    One query for those, three for others. Raises ``UserGone``.
+    One query for those, four for others. Raises ``UserGone``.
     """
-    devices = list_devices(user)
-    if not any(device.is_factor for device in devices):
+    if not has_second_factor(user):
         return None
-    now = timezone.now()
+    devices, now = list_devices(user), timezone.now()
     theirs = PendingLogin.objects.filter(user_id=user.pk)
     theirs.filter(expires_at__lte=now).delete()
     pending = PendingLogin(
