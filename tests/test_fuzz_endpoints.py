@@ -240,7 +240,7 @@ def check(response, named):
 # The fixtures are made once for all examples, and `ground` undoes what an example does to them.
 # How long it takes to make up an example says more about the machine than about the code.
 made_up_often = settings(
-    max_examples=200,
+    max_examples=100,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.db import connection
@@ -17,8 +19,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.proves("M13")]
 def make_ghost():
     """Somebody of whom the database knows nothing any more."""
     user = make_user("ghost")
+    ghost = copy(user)  # the user itself forgets its key
     user.delete()
-    return user
+    return ghost
 
 
 @pytest.fixture
