@@ -35,7 +35,7 @@ class Story:
         return self.session
 
     def reset(self):
-        mfa.enrollment.reset(self.user)
+        mfa.changing.reset(self.user)
 
     def use_recovery_code(self):
         return self.sign_in_by(self.app.recovery_codes.pop())

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from jwt_sessions import sessions
-from jwt_sessions.mfa import enrollment, pending_logins, recovery_codes
+from jwt_sessions.mfa import changing, enrollment, pending_logins, recovery_codes
 from jwt_sessions.mfa.devices import device_models
 from jwt_sessions.models import (
     EncryptedTOTP,
@@ -295,14 +295,14 @@ def test_a2_whatever_alice_changes_bob_keeps_what_he_has(alice, phone, bob, cloc
     clock.shift(30)
     phone.post("token/step-up/", {"code": app.code()})
     phone.delete(f"mfa/devices/{app.id}/")
-    enrollment.reset(alice)
+    changing.reset(alice)
     assert belongings_of(bob) == before
 
 
 @proves("M4")
 def test_m4_a_reset_forgets_wrong_codes(alice):
     FactorAllowance.objects.take(alice.pk, "totp", now=timezone.now())
-    enrollment.reset(alice)
+    changing.reset(alice)
     assert FactorAllowance.objects.get().failures == 0
 
 

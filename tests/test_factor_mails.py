@@ -75,7 +75,7 @@ def test_a_reset_tells_nothing_of_the_staff_members_device(story, committed, rf,
     mail.outbox.clear()
     request = rf.post("/admin/", headers={"user-agent": FIREFOX}, REMOTE_ADDR="192.0.2.7")
     with committed():
-        mfa.enrollment.reset(story.user, by=bob, request=request)
+        mfa.changing.reset(story.user, by=bob, request=request)
     assert SecurityEvent.objects.get(kind="factors_reset").address == "192.0.2.7"
     assert SecurityEvent.objects.get(kind="factors_reset").facts["by"] == str(bob.pk)
     assert "192.0.2.7" not in mail.outbox[0].body

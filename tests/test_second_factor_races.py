@@ -194,7 +194,7 @@ class TestEnrolling:
             assert set(sorted(statuses(replies))[1:]) <= {401, 404}
             (confirmed,) = (reply.body for reply in replies if reply.status == 200)
             assert work(alice, confirmed["recovery_codes"])
-            mfa.enrollment.reset(alice)
+            mfa.changing.reset(alice)
 
     @proves("P10", "M9")
     def test_p10_one_device_confirmed_with_two_codes_shows_one_set_of_recovery_codes(
@@ -209,7 +209,7 @@ class TestEnrolling:
             assert statuses(replies).count(200) == 1
             (shown,) = (reply.body for reply in replies if reply.body.get("recovery_codes"))
             assert work(alice, shown["recovery_codes"])
-            mfa.enrollment.reset(alice)
+            mfa.changing.reset(alice)
 
     @proves("P10", "M9")
     def test_p10_two_devices_confirmed_at_once_share_one_set_of_recovery_codes(
@@ -260,7 +260,7 @@ class TestChanging:
             assert (used.status, renewed.status) in {(200, 200), (401, 200)}
             assert work(alice, renewed.body["recovery_codes"])
             assert mfa.recovery_codes.remaining(alice) == 10
-            mfa.enrollment.reset(alice)
+            mfa.changing.reset(alice)
 
     @proves("P9", "P10")
     def test_p10_a_device_removed_while_its_code_is_used(self, alice, threads):
@@ -288,7 +288,7 @@ class TestChanging:
             calls = [Call(f"mfa/devices/{app.id}/", None, access, {}, "delete") for app in apps]
             assert sorted(statuses(callers.send_at_once(calls))) == [204, 409]
             assert mfa.has_second_factor(alice)
-            mfa.enrollment.reset(alice)
+            mfa.changing.reset(alice)
 
     @proves("P5", "P9")
     def test_p5_no_device_is_added_by_a_session_that_ends_meanwhile(self, alice, monkeypatch):

@@ -26,7 +26,7 @@ from jwt_sessions.claims import ACR_TWO_FACTORS
 from jwt_sessions.conf import TOTP, conf
 from jwt_sessions.exceptions import FactorNeeded, ProofNeeded, TooManyDevices, UserGone
 from jwt_sessions.http_errors import InsufficientUserAuthentication, InvalidCode, TokenNotValid
-from jwt_sessions.mfa import enrollment, policy
+from jwt_sessions.mfa import changing, enrollment, policy
 from jwt_sessions.mfa.devices import with_times
 from jwt_sessions.models import EncryptedTOTP, FactorDevice, MessageDevice
 from jwt_sessions.permissions import HasProvenAllFactors, HasSession
@@ -157,7 +157,7 @@ class DeviceView(ChangingFactorView):
     def patch(self, request: Request, device_id: str) -> Response:
         """Rename it."""
         name = self.read_body(RenameDeviceSerializer)["name"]
-        device = enrollment.rename(self.user, device_id, name=name)
+        device = changing.rename(self.user, device_id, name=name)
         if device is None:
             raise NotFound
         return Response(DeviceSerializer(device).data)
@@ -165,7 +165,7 @@ class DeviceView(ChangingFactorView):
     def delete(self, request: Request, device_id: str) -> Response:
         """Remove it. With the last one the recovery codes go too."""
         try:
-            is_removed = enrollment.remove(
+            is_removed = changing.remove(
                 self.user, device_id, session=self.token.session, request=self.http_request
             )
         except FactorNeeded as error:

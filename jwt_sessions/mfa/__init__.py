@@ -1,11 +1,12 @@
 """The second factor, over django-otp: the one door for all that is written about it.
 
 No function here knows of HTTP answers. ``sign_in`` is what to call after any first factor;
-``enrollment`` adds and removes devices, ``pending_logins`` waits for the code, ``step_up`` asks
-for one inside a session, ``recovery_codes`` renews them. Where many try at once, one succeeds.
+``enrollment`` adds devices, ``changing`` names and removes them, ``pending_logins`` waits for the
+code, ``step_up`` asks for one inside a session, ``recovery_codes`` renews them. Where many try at
+once, one succeeds.
 """
 
-from jwt_sessions.mfa import enrollment, messages, pending_logins, recovery_codes, step_up
+from jwt_sessions.mfa import changing, enrollment, messages, pending_logins, recovery_codes, step_up
 from jwt_sessions.mfa.devices import OwnedDevice, has_second_factor, list_devices
 from jwt_sessions.mfa.pending_logins import SecondFactorNeeded, SignedIn, sign_in
 from jwt_sessions.mfa.policy import is_required
@@ -16,6 +17,7 @@ __all__ = [
     "Proof",
     "SecondFactorNeeded",
     "SignedIn",
+    "changing",
     "enrollment",
     "has_second_factor",
     "is_required",

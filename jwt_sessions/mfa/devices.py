@@ -9,8 +9,10 @@ from django.db import connections, router
 from django.db.models import CharField
 from django_otp import device_classes
 
+from jwt_sessions import clients
 from jwt_sessions.conf import TOTP, until_settings_change
 from jwt_sessions.models import EncryptedTOTP, FactorDevice, MessageDevice, RecoveryCodes
+from jwt_sessions.models.device import NAME_LENGTH
 from jwt_sessions.models.recovery_codes import RECOVERY_CODE
 
 if TYPE_CHECKING:
@@ -119,6 +121,11 @@ def load_all(devices: Iterable[OwnedDevice]) -> Iterator[tuple[OwnedDevice, Any]
 def methods_of(devices: Iterable[OwnedDevice]) -> list[str]:
     """Return the methods that a person can prove themselves by."""
     return list(dict.fromkeys(device.method for device in devices))
+
+
+def clean_name(name: str) -> str:
+    """Return a name for a device, fit to be shown and stored."""
+    return clients.clean_text(name, NAME_LENGTH)
 
 
 @until_settings_change

@@ -1,4 +1,4 @@
-"""Adding, naming and removing devices. Nothing counts as a factor before a code has proven it."""
+"""Adding devices. Nothing counts as a factor before a code has proven it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from django.db import transaction
 from django.utils import timezone
 
-from jwt_sessions import clients, sessions
+from jwt_sessions import sessions
 from jwt_sessions.claims import add_factor
-from jwt_sessions.exceptions import BadKey, FactorNeeded, ProofNeeded, TooManyDevices
-from jwt_sessions.mfa import events, policy, recovery_codes
+from jwt_sessions.exceptions import BadKey, ProofNeeded, TooManyDevices
+from jwt_sessions.mfa import events, recovery_codes
 from jwt_sessions.mfa.devices import (
-    device_models,
-    find_device,
+    clean_name,
     has_second_factor,
     list_devices,
-    with_times,
 )
 from jwt_sessions.mfa.proving import amr_of, tell_if_locked
 from jwt_sessions.mfa.qr import group_secret, otpauth_uri, qr_svg
@@ -28,13 +26,10 @@ from jwt_sessions.models import (
     FactorAllowance,
     FactorDevice,
     MessageDevice,
-    PendingLogin,
     RecoveryCode,
-    RecoveryCodes,
     SecurityEventKind,
     Session,
 )
-from jwt_sessions.models.device import NAME_LENGTH
 from jwt_sessions.models.message_device import mask
 from jwt_sessions.sessions import Refusal
 from jwt_sessions.sessions.announcing import session_alias
@@ -44,7 +39,6 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
-    from jwt_sessions.mfa.devices import OwnedDevice
 
 DeviceT = TypeVar("DeviceT", bound=FactorDevice)
 
@@ -86,7 +80,7 @@ def begin_totp(user: Any, *, name: str = "") -> TOTPEnrollment:
     with in_turn(user):
         EncryptedTOTP.objects.filter(user_id=user.pk, confirmed=False).delete()
         _check_room(user)
-        device = EncryptedTOTP.make(user_id=user.pk, name=_clean(name))
+        device = EncryptedTOTP.make(user_id=user.pk, name=clean_name(name))
     secret = device.secret
     uri = otpauth_uri(secret, _account_name(user))
     return TOTPEnrollment(device_id(device), group_secret(secret), uri, qr_svg(uri))
@@ -99,7 +93,7 @@ def begin_message(user: Any, *, channel: str, address: str, name: str = "") -> s
     ``TooManyDevices``, ``UserGone``, ``TooSoon`` and ``NotDelivered``; too soon, what was begun
     before waits on.
     """
-    name = _clean(name) or _clean(mask(address))
+    name = clean_name(name) or clean_name(mask(address))
     values = {"address": address, "name": name, "created_at": timezone.now()}
     values |= {"hashed_code": "", "code_expires_at": None}
     with in_turn(user):
@@ -192,65 +186,6 @@ def _admit(
     return Confirmed(codes, access, count_other_sessions(session))
 
 
-def rename(user: Any, owned_id: str, *, name: str) -> OwnedDevice | None:
-    """Give a device another name; None where it is not this person's."""
-    device = find_device(user, owned_id)
-    if device is None or not device.rows().filter(user_id=user.pk).update(name=_clean(name)):
-        return None
-    found = find_device(user, owned_id)
-    return None if found is None else next(iter(with_times([found])), None)
-
-
-def remove(
-    user: Any,
-    owned_id: str,
-    *,
-    session: Session | None = None,
-    request: HttpRequest | None = None,
-) -> bool:
-    """Remove a device; return False where it is not this person's.
-
-    With the last factor the recovery codes go too. Raises ``FactorNeeded`` where it is the last
-    one of a person who must have one.
-    """
-    device = find_device(user, owned_id)
-    if device is None:
-        return False
-    with in_turn(user):
-        row = device.rows().filter(user_id=user.pk)
-        # An UPDATE first: SQLite cannot wait for its turn after a read, which a deletion may do.
-        if not row.update(confirmed=True):
-            return False
-        row.delete()
-        if not has_second_factor(user):
-            if policy.is_required(user):
-                raise FactorNeeded
-            RecoveryCodes.objects.filter(user_id=user.pk).delete()
-        kind = SecurityEventKind.FACTOR_REMOVED
-        facts = {"method": device.method, "name": device.name}
-        events.record(kind, user, session=session, request=request, **facts)
-    return True
-
-
-def reset(user: Any, *, by: Any = None, request: HttpRequest | None = None) -> int:
-    """Remove all devices of a person who has lost them; return how many of them were confirmed.
-
-    For staff, who must be sure of whom they do it for. Pending logins end.
-    """
-    with in_turn(user):
-        PendingLogin.objects.filter(user_id=user.pk).delete()
-        count = 0
-        for model in device_models().values():
-            rows = model.objects.devices_for_user(user).using(session_alias())
-            count += rows.filter(confirmed=True).count()
-            rows.delete()
-        FactorAllowance.objects.filter(user_id=user.pk).begin_anew()
-        staff = None if by is None else str(by.pk)
-        kind = SecurityEventKind.FACTORS_RESET
-        events.record(kind, user, request=request, devices=count, by=staff)
-    return count
-
-
 def count_other_sessions(session: Session) -> int:
     """Return how many other live sessions the person has, which they may want to end."""
     return Session.objects.filter(user=session.user).live().exclude(pk=session.pk).count()
@@ -292,7 +227,3 @@ def _let_count(device: FactorDevice) -> bool:
 def _account_name(user: Any) -> str:
     """Return what to call the account: a user name may be a number, missing, or very long."""
     return str(user.get_username() or user.pk)[:ACCOUNT_NAME_LENGTH]
-
-
-def _clean(name: str) -> str:
-    return clients.clean_text(name, NAME_LENGTH)

@@ -108,7 +108,7 @@ class Command(BaseCommand):
         self._list(f"{name} has {_say(len(going), 'device')}.", going)
         if not options["yes"] and not self._is_sure(name):
             raise CommandError("Nothing was removed.")
-        count = mfa.enrollment.reset(user)
+        count = mfa.changing.reset(user)
         self.stdout.write(f"Removed {_say(count, 'device')} of {name}.")
         if options["end_sessions"]:
             ended = sessions.revoke_all(user, reason=RevokedReason.REVOKED_BY_STAFF)
