@@ -15,10 +15,8 @@ demo: $(STAMP)  ## a working site on port 8000 of this machine (PORT=8001, THROT
 	$(BIN)/python manage.py seed_demo
 	THROTTLES=$(THROTTLES) $(BIN)/python manage.py runserver --noreload 127.0.0.1:$(PORT)
 
-test: $(STAMP)  ## all tests on SQLite, for each kind of user model
+test: $(STAMP)  ## all tests on SQLite
 	$(BIN)/python -m pytest -n auto
-	TEST_USER_MODEL=uuid $(BIN)/python -m pytest -n auto -q -m "not races and not once"
-	TEST_USER_MODEL=email $(BIN)/python -m pytest -n auto -q -m "not races and not once"
 
 check: $(STAMP)  ## style, types, floors, templates, migrations
 	$(BIN)/ruff check .
@@ -29,7 +27,7 @@ check: $(STAMP)  ## style, types, floors, templates, migrations
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py check --fail-level WARNING
 
-test-all: $(STAMP) $(MARIADB_STAMP)  ## the same tests on PostgreSQL and MariaDB, and at both ends of what we support
+test-all: $(STAMP) $(MARIADB_STAMP)  ## the same on PostgreSQL and MariaDB, and at both ends of what we support, with other user models
 	TEST_DATABASE=postgresql $(BIN)/python -m pytest -n auto -q -m "not once"
 	TEST_DATABASE=mariadb $(BIN)/python -m pytest -n auto -q -m "not once"
 	sh tests/at_both_ends.sh

@@ -14,7 +14,7 @@ from tests.authenticators import enroll
 from tests.factor_stories import STORIES, Story
 from tests.inboxes import Mailbox, Telephone
 from tests.people import Device, make_user
-from tests.racing import Threads
+from tests.racing import Threads, wait_until_alone
 
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("any machine", deadline=None)
@@ -96,6 +96,8 @@ def threads():
     yield start
     for each in started:
         each.close()
+    if started:
+        wait_until_alone()
 
 
 @pytest.fixture

@@ -129,6 +129,29 @@ class Threads:
         self.pool.shutdown()
 
 
+OTHERS = {
+    "postgresql": "SELECT count(*) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    "mysql": "SELECT count(*) FROM information_schema.processlist"
+    " WHERE db = database() AND id <> connection_id()",
+}
+
+
+def wait_until_alone():
+    """Wait until the server is rid of closed connections, for it takes only so many."""
+    from django.db import connection
+
+    if connection.vendor not in OTHERS:
+        return
+    for _ in range(PATIENCE * 10):
+        with connection.cursor() as cursor:
+            cursor.execute(OTHERS[connection.vendor])
+            if cursor.fetchone() == (0,):
+                return
+        time.sleep(0.1)
+    raise TimeoutError("connections were left open")
+
+
 @contextmanager
 def locked(act):
     """Hold a transaction open on another connection that has done `act`."""
@@ -181,6 +204,7 @@ def _apart(*arguments):
 def race_in_processes(job):
     """Run ``rounds`` of ``callers`` processes, who refresh; return the rounds."""
     done = run_apart("-m", "tests.racing", input=json.dumps({"act": "refresh", **job}))
+    wait_until_alone()
     assert done.returncode == 0
     return [[Answer(*answer) for answer in round_] for round_ in json.loads(done.stdout)]
 
@@ -203,6 +227,7 @@ def processes(callers, *, urlconf, **settings):
         ask(job)
         yield send_at_once
         program.stdin.close()
+    wait_until_alone()
 
 
 class Processes:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parent.parent
 
 ALGORITHMS = ("HS256", "RS256", "ES256", "EdDSA")
