@@ -1,3 +1,5 @@
+from jwt_sessions.models.among import Among
+from jwt_sessions.models.bulk_revocation import BulkRevocation
 from jwt_sessions.models.device import FactorDevice
 from jwt_sessions.models.factor_allowance import FactorAllowance
 from jwt_sessions.models.message_device import Channel, MessageDevice
@@ -9,6 +11,8 @@ from jwt_sessions.models.session import RevokedReason, RevokedSession, Session, 
 from jwt_sessions.models.totp import EncryptedTOTP
 
 __all__ = [
+    "Among",
+    "BulkRevocation",
     "Channel",
     "EncryptedTOTP",
     "FactorAllowance",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.models import AbstractBaseUser
 
+    from jwt_sessions.models.bulk_revocation import BulkRevocation
 
 NOT_SAVED = "A stored session is not saved; jwt_sessions.sessions has functions for it."
 
@@ -40,10 +41,19 @@ class SessionQuerySet(PrimaryQuerySet["Session"]):
         """Sessions that somebody or something ended before their time."""
         return self.exclude(revoked_at=None)
 
-    def revoke(self, *, reason: RevokedReason, by: AbstractBaseUser | None = None) -> int:
+    def revoke(
+        self,
+        *,
+        reason: RevokedReason,
+        by: AbstractBaseUser | None = None,
+        bulk_revocation: BulkRevocation | None = None,
+    ) -> int:
         """Revoke those that are not revoked yet, in one UPDATE; return how many that were."""
         return self.filter(revoked_at=None).update(
-            revoked_at=timezone.now(), revoked_reason=reason, revoked_by=by
+            revoked_at=timezone.now(),
+            revoked_reason=reason,
+            revoked_by=by,
+            bulk_revocation=bulk_revocation,
         )
 
     def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
@@ -124,6 +134,15 @@ class Session(models.Model):
         related_name="+",
         verbose_name=_("revoked by"),
     )
+    # The record of why outlives the sessions.
+    bulk_revocation = models.ForeignKey(
+        "jwt_sessions.BulkRevocation",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="sessions",
+        verbose_name=_("bulk revocation"),
+    )
 
     objects = SessionQuerySet.as_manager()
 
@@ -136,7 +155,8 @@ class Session(models.Model):
         permissions = [("revoke_session", "Can revoke session")]
         indexes = [
             models.Index(fields=["user", "-id"], name="jwt_sessions_of_user"),
-            models.Index(fields=["revoked_at"], name="jwt_sessions_revoked_at"),
+            # Also what is over and may be cleared: not revoked, and expired before some time.
+            models.Index(fields=["revoked_at", "expires_at"], name="jwt_sessions_over"),
             models.Index(fields=["address_key"], name="jwt_sessions_address"),
         ]
 
