@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from rest_framework.authentication import BaseAuthentication
 
 from jwt_sessions.claims import ACR_TWO_FACTORS
-from jwt_sessions.conf import conf
+from jwt_sessions.conf import conf, until_settings_change
 from jwt_sessions.exceptions import InvalidToken
 from jwt_sessions.http_errors import (
     OUTAGES,
@@ -111,9 +111,14 @@ def read_header(request: Request) -> str | None:
     """
     header = request.META.get(conf.AUTH_HEADER_NAME, "")
     scheme, _, credentials = header.strip(" \t").partition(" ")
-    if scheme.lower() not in {name.lower() for name in conf.AUTH_HEADER_TYPES}:
+    if scheme.lower() not in _schemes():
         return None
     credentials = credentials.strip(" \t")
     if not credentials or " " in credentials:
         raise BadAuthorizationHeader
     return str(credentials)
+
+
+@until_settings_change
+def _schemes() -> frozenset[str]:
+    return frozenset(name.lower() for name in conf.AUTH_HEADER_TYPES)

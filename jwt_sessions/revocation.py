@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from jwt_sessions.conf import conf
-from jwt_sessions.models import RevokedReason, Session
+from jwt_sessions.models import CompiledLookup, RevokedReason, Session
 from jwt_sessions.tokens import user_id_of
 
 if TYPE_CHECKING:
@@ -19,13 +19,12 @@ if TYPE_CHECKING:
     from jwt_sessions.models import PendingLogin
     from jwt_sessions.tokens import SessionAccessToken
 
+_SESSIONS: Final = CompiledLookup(Session, lambda: Session.objects.with_user("user"))
+
 
 def find_session(sid: UUID) -> Session | None:
     """Return the session with its user, in one query, or None."""
-    try:
-        return Session.objects.with_user("user").get(pk=sid)
-    except Session.DoesNotExist:
-        return None
+    return _SESSIONS.get(sid)
 
 
 def attach_live_session(token: SessionAccessToken) -> str | None:

@@ -11,6 +11,7 @@ from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Djan
 
 from jwt_sessions.claims import RESERVED_CLAIMS
 from jwt_sessions.conf import conf
+from jwt_sessions.conf.reading import read_dict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +56,7 @@ NAMED_CLAIMS: Final = {"USER_ID_CLAIM": "sub", "JTI_CLAIM": "jti", "TOKEN_TYPE_C
 
 def setting_is_a_dict() -> Iterator[CheckMessage]:
     # Of a SIMPLE_JWT that is none, simplejwt complains itself.
-    if conf.as_dict("JWT_SESSIONS") is None:
+    if read_dict("JWT_SESSIONS") is None:
         yield Error(
             "JWT_SESSIONS is not a dict.",
             hint='Write JWT_SESSIONS = {"ISSUER": "https://example.com"}.',

@@ -40,25 +40,46 @@ TAKEN_FROM_SIMPLE_JWT = frozenset(
 )
 
 
+def until_settings_change(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Remember what `function` returns until Django announces that a setting was changed.
+
+    A process that is forked off asks anew.
+    """
+    remembered: Any = cache(function)
+
+    def forget(**kwargs: Any) -> None:
+        remembered.cache_clear()
+
+    setting_changed.connect(forget, weak=False)
+    # What a thread holds that is not in the child, nobody there would ever let go.
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=forget)
+    found: Callable[Arguments, Result] = remembered
+    return found
+
+
+@until_settings_change
+def read_dict(name: str) -> Mapping[str, Any] | None:
+    """Return a setting that should be a dict; None where it is something else.
+
+    Remembered, for each request asks a dozen times.
+    """
+    value = getattr(settings, name, {})
+    return value if isinstance(value, Mapping) else None
+
+
 class SettingsReader:
     """The two dicts, and what we ask of Django's own settings."""
 
     @property
     def jwt_sessions(self) -> Mapping[str, Any]:
         """The project's ``JWT_SESSIONS``."""
-        return self.as_dict("JWT_SESSIONS") or {}
+        return read_dict("JWT_SESSIONS") or {}
 
     @property
     def simple_jwt(self) -> Mapping[str, Any]:
         """The project's ``SIMPLE_JWT``."""
-        return self.as_dict("SIMPLE_JWT") or {}
-
-    @staticmethod
-    def as_dict(name: str) -> Mapping[str, Any] | None:
-        """Return a setting that should be a dict; None where it is something else."""
-        value = getattr(settings, name, {})
-        # The first question answers nearly all, and much faster.
-        return value if type(value) is dict or isinstance(value, Mapping) else None
+        return read_dict("SIMPLE_JWT") or {}
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the value set for `name`, or `default`."""
@@ -104,21 +125,3 @@ class SettingsReader:
     def is_https_enforced(self) -> bool:
         """Whether Django redirects what comes by HTTP, or learns from a proxy that none does."""
         return bool(settings.SECURE_SSL_REDIRECT or settings.SECURE_PROXY_SSL_HEADER)
-
-
-def until_settings_change(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Remember what `function` returns until Django announces that a setting was changed.
-
-    A process that is forked off asks anew.
-    """
-    remembered: Any = cache(function)
-
-    def forget(**kwargs: Any) -> None:
-        remembered.cache_clear()
-
-    setting_changed.connect(forget, weak=False)
-    # What a thread holds that is not in the child, nobody there would ever let go.
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=forget)
-    found: Callable[Arguments, Result] = remembered
-    return found

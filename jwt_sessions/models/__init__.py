@@ -1,5 +1,6 @@
 from jwt_sessions.models.among import Among
 from jwt_sessions.models.bulk_revocation import BulkRevocation
+from jwt_sessions.models.compiled import CompiledLookup
 from jwt_sessions.models.device import FactorDevice
 from jwt_sessions.models.factor_allowance import FactorAllowance
 from jwt_sessions.models.message_device import Channel, MessageDevice
@@ -14,6 +15,7 @@ __all__ = [
     "Among",
     "BulkRevocation",
     "Channel",
+    "CompiledLookup",
     "EncryptedTOTP",
     "FactorAllowance",
     "FactorDevice",

@@ -6,6 +6,7 @@ from typing import Any, Self, TypeVar
 
 from django.contrib.auth import get_user_model
 from django.db import models, router
+from django.db.models.sql import Query
 
 M = TypeVar("M", bound=models.Model)
 
@@ -27,5 +28,7 @@ class PrimaryQuerySet(models.QuerySet[M]):
         Django's own backend does.
         """
         rows = self.select_related(path)
-        users = get_user_model()._default_manager.all()
-        return rows.filter(**{f"{path}__in": users}) if users.query.where else rows
+        users = get_user_model()._default_manager.get_queryset()
+        # What a query of a class of its own hides, it may only say when it is compiled.
+        hides = users.query.where or type(users.query) is not Query
+        return rows.filter(**{f"{path}__in": users}) if hides else rows

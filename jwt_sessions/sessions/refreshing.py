@@ -13,6 +13,7 @@ from jwt_sessions import clients, signals
 from jwt_sessions.conf import conf
 from jwt_sessions.exceptions import InvalidToken
 from jwt_sessions.models import (
+    CompiledLookup,
     RefreshToken,
     RevokedReason,
     SecurityEvent,
@@ -39,6 +40,10 @@ logger = logging.getLogger(__name__)
 
 # How often one generation may be handed out again within the grace period.
 MAX_GRACE_USES: Final = 100
+
+_REFRESH_TOKENS: Final = CompiledLookup(
+    RefreshToken, lambda: RefreshToken.objects.with_user("session__user")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ def refresh(text: str, *, request: HttpRequest | None = None) -> TokenPair | Ref
 
 def load_refresh_token(sid: UUID) -> RefreshToken | None:
     """Return the newest refresh token of a session, with the session and its user."""
-    return next(iter(RefreshToken.objects.with_user("session__user").filter(pk=sid)), None)
+    return _REFRESH_TOKENS.get(sid)
 
 
 def _judge(
@@ -174,12 +179,12 @@ def _rotate(row: RefreshToken, now: datetime, request: HttpRequest | None) -> To
         changes["generation"] = row.generation + 1
         changes["grace_uses"] = 0
         changes["idle_expires_at"] = idle_end(row.session, now)
-    unchanged = RefreshToken.objects.unchanged(row)
+    generation = row.generation
     for name, value in changes.items():
         setattr(row, name, value)
     # Minted first: a key that cannot sign must not cost the client the token it has.
     pair = mint_pair(row.session, now=now)
-    if not unchanged.update(**changes):
+    if not RefreshToken.objects.swap(row.pk, generation=generation, changes=changes):
         return None
     _follow_rotated_secret(row.session)
     announce(signals.session_refreshed, session=row.session, request=request)

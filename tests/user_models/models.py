@@ -49,6 +49,54 @@ class Customer(get_user_model()):
     city = models.CharField(max_length=50, blank=True)
 
 
+class Member(get_user_model()):
+    """A proxy of whichever user model this run is about."""
+
+    class Meta:
+        proxy = True
+
+
+class Reversed(models.CharField):
+    """A field that is stored otherwise than it is read."""
+
+    def from_db_value(self, value, expression, connection):
+        return None if value is None else value[::-1]
+
+    def get_prep_value(self, value):
+        return None if value is None else value[::-1]
+
+
+class Robot(models.Model):
+    """Somebody with fields of all kinds, who takes note of how it is made."""
+
+    serial = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    motto = Reversed(max_length=50, db_column="Of The Heart")
+    price = models.DecimalField(max_digits=10, decimal_places=2)
+    uptime = models.DurationField()
+    firmware = models.BinaryField()
+    settings = models.JSONField(null=True)
+    built_on = models.DateField()
+    wakes_at = models.TimeField()
+    weight = models.FloatField()
+    maker = models.ForeignKey("self", null=True, on_delete=models.CASCADE)
+
+    @classmethod
+    def from_db(cls, db, field_names, values):
+        robot = super().from_db(db, field_names, values)
+        robot.came_from = db, tuple(field_names)
+        return robot
+
+
+class Locker(models.Model):
+    """What may belong to anybody."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    customer = models.ForeignKey(Customer, null=True, on_delete=models.CASCADE)
+    member = models.ForeignKey(Member, null=True, on_delete=models.CASCADE)
+    robot = models.OneToOneField(Robot, null=True, on_delete=models.CASCADE)
+    number = models.IntegerField(default=0)
+
+
 class PeopleNotHidden(models.Manager):
     """What projects write that delete softly."""
 
