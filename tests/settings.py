@@ -12,7 +12,12 @@ TIME_ZONE = "UTC"
 ROOT_URLCONF = "tests.urls"
 STATIC_URL = "static/"
 
-USER_MODELS = {"int": "auth.User", "uuid": "user_models.UUIDUser", "email": "user_models.EmailUser"}
+USER_MODELS = {
+    "int": "auth.User",
+    "uuid": "user_models.UUIDUser",
+    "email": "user_models.EmailUser",
+    "child": "user_models.Person",
+}
 AUTH_USER_MODEL = USER_MODELS[os.environ.get("TEST_USER_MODEL", "int")]
 
 INSTALLED_APPS = [

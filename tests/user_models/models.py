@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import uuid
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import (
     AbstractBaseUser,
     AbstractUser,
     BaseUserManager,
     PermissionsMixin,
+    UserManager,
 )
 from django.db import models
 from django_otp.models import Device
@@ -28,6 +30,11 @@ class EmailUserManager(BaseUserManager):
         return user
 
 
+class FoundManager(UserManager):
+    def get_queryset(self):
+        return super().get_queryset().filter(is_deleted=False)
+
+
 class EmailUser(AbstractBaseUser, PermissionsMixin):
     """Its primary key is text, and it has no `username` at all."""
 
@@ -41,6 +48,23 @@ class EmailUser(AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         swappable = "AUTH_USER_MODEL"
+
+
+if settings.AUTH_USER_MODEL == "user_models.Person":
+
+    class Account(AbstractUser):
+        """What every account has."""
+
+        registered_as = models.CharField(max_length=50, blank=True)
+
+    class Person(Account):
+        """A user model whose rows lie in two tables, and who is not everybody's to find."""
+
+        born_on = models.DateField(null=True)
+        is_deleted = models.BooleanField(default=False)
+
+        objects = FoundManager()
+        everyone = UserManager()
 
 
 class Customer(get_user_model()):
@@ -81,8 +105,8 @@ class Robot(models.Model):
     maker = models.ForeignKey("self", null=True, on_delete=models.CASCADE)
 
     @classmethod
-    def from_db(cls, db, field_names, values):
-        robot = super().from_db(db, field_names, values)
+    def from_db(cls, db, field_names, values, **options):
+        robot = super().from_db(db, field_names, values, **options)
         robot.came_from = db, tuple(field_names)
         return robot
 
