@@ -27,8 +27,12 @@ check: $(STAMP)  ## style, types, floors, templates, migrations
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py check --fail-level WARNING
 
+# What PostgreSQL is asked by prepared statements, too.
+PREPARED = tests/test_compiled.py tests/test_authentication.py tests/test_outage.py $(wildcard tests/test_sessions_*.py tests/test_api_*.py)
+
 test-all: $(STAMP) $(MARIADB_STAMP)  ## the same on PostgreSQL and MariaDB, and at both ends of what we support, with other user models
 	TEST_DATABASE=postgresql $(BIN)/python -m pytest -n auto -q -m "not once"
+	TEST_DATABASE=postgresql TEST_PREPARED=yes $(BIN)/python -m pytest -n auto -q -m "not once and not races" $(PREPARED)
 	TEST_DATABASE=mariadb $(BIN)/python -m pytest -n auto -q -m "not once"
 	sh tests/at_both_ends.sh
 

@@ -82,12 +82,17 @@ SERVERS = {
 }
 
 
+# PostgreSQL's, for one run of the tests: values apart from the text, each statement prepared.
+PREPARED = {"server_side_binding": True, "prepare_threshold": 1}
+
+
 def served(kind, name):
     """A database on a server; POSTGRES_HOST, MARIADB_PORT and the like say where."""
     backend, prefix, usual = SERVERS[kind]
     usual = {"HOST": "127.0.0.1", "PASSWORD": "", **usual}
     return {
         "ENGINE": f"django.db.backends.{backend}",
+        "OPTIONS": PREPARED if os.environ.get("TEST_PREPARED") else {},
         "NAME": os.environ.get("TEST_DATABASE_NAME", name),
         **{word: os.environ.get(f"{prefix}_{word}", value) for word, value in usual.items()},
     }
