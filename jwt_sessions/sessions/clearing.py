@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import sys
-import time
-from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db import connections, transaction
+from django.db import transaction
 from django.db.models import DateTimeField, F, Func, Value, signals
 from django.db.models.lookups import GreaterThanOrEqual
 from django.utils import timezone
 
 from jwt_sessions.models import Among, RefreshToken, SecurityEvent, Session
 from jwt_sessions.sessions.announcing import session_alias
-from jwt_sessions.sessions.batching import lock_next
+from jwt_sessions.sessions.batching import BATCH_SIZE, let_others_write, lock_next, may_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,11 +25,6 @@ if TYPE_CHECKING:
 # stand in the row alone.
 RETAIN_EXPIRED: Final = timedelta(0)
 RETAIN_REVOKED: Final = timedelta(days=90)
-
-BATCH_SIZE: Final = 2_000
-
-# Seconds between two batches on SQLite, where all others wait by asking again and again.
-PAUSE: Final = 0.02
 
 
 def clear_expired(
@@ -61,7 +54,7 @@ def clear_expired(
                 progress(done)
             if found < size:
                 break
-            _let_others_write()
+            let_others_write()
     return done
 
 
@@ -127,21 +120,11 @@ class _Pair(Func):
 
 def _clear_next(walk: Walk, size: int) -> tuple[int, int]:
     """Delete the next batch; return how many were found, and how many deleted."""
-    with _may_lock():
+    with may_lock():
         ids = walk.next(size)
         if not ids:
             return 0, 0
         return len(ids), _delete_bare(ids) if _is_alone() else _delete_with_all(ids)
-
-
-def _may_lock() -> AbstractContextManager[Any]:
-    """Return a transaction to lock in, but on SQLite, which has no such locks.
-
-    There a transaction that reads before it writes could not wait for its turn. That others write
-    between the two does no harm: what is over stays over.
-    """
-    has_locks = connections[session_alias()].features.has_select_for_update
-    return transaction.atomic(using=session_alias()) if has_locks else nullcontext()
 
 
 def _is_alone() -> bool:
@@ -176,11 +159,6 @@ def _delete_with_all(ids: Sequence[UUID]) -> int:
     """Delete sessions as Django does: with signals, and whatever a project's foreign keys say."""
     _, counts = Session.objects.filter(Among("pk", ids)).delete()
     return counts.get(Session._meta.label, 0)
-
-
-def _let_others_write() -> None:
-    if not connections[session_alias()].features.has_select_for_update:
-        time.sleep(PAUSE)
 
 
 def _before(now: datetime, period: timedelta) -> datetime:
