@@ -139,9 +139,9 @@ def test_every_endpoint_of_ours_works_without_the_replica(alice, stale):
     with unasked():
         assert stale.call_protected().status_code == 200
         assert verify(stale, stale.access) == verify(stale, stale.refresh_token) == 200
-        assert [one["id"] for one in stale.list_sessions()] == [laptop.sid, sid]
+        assert {one["id"] for one in stale.list_sessions()} == {laptop.sid, sid}
         assert stale.patch(f"sessions/{sid}/", {"device_name": "New"}).status_code == 200
-        assert stale.list_sessions()[1]["device_name"] == "New"
+        assert "New" in {one["device_name"] for one in stale.list_sessions()}
         assert stale.delete(f"sessions/{laptop.sid}/").status_code == 204
         assert laptop.call_protected().status_code == 401
         assert stale.post("sessions/revoke-others/").json() == {"revoked": 0}
