@@ -153,11 +153,11 @@ def test_the_record_of_a_bulk_revocation_stays(alice, phone, clock):
 
 @pytest.fixture
 def note(transactional_db):
-    """A model of the project's with foreign keys to sessions, one of them with no way back."""
+    """A model of the project's with foreign keys to sessions that have no way back."""
 
     class Note(models.Model):
         session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="+")
-        other = models.ForeignKey(Session, on_delete=models.SET_NULL, null=True)
+        other = models.ForeignKey(Session, on_delete=models.SET_NULL, null=True, related_name="+")
 
         class Meta:
             app_label = "user_models"
