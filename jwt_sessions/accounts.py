@@ -14,7 +14,7 @@ from django.apps import apps
 from django.contrib.auth import authenticate, get_user_model
 from django.contrib.auth.hashers import verify_password
 from django.core.exceptions import FieldDoesNotExist
-from django.db import transaction
+from django.db import router, transaction
 from django.db.models.signals import post_save, pre_delete, pre_save
 
 from jwt_sessions import sessions
@@ -44,7 +44,27 @@ def prove_password(
     """
     with proving(credentials["password"]):
         user = authenticate(request=request, **credentials)
+    if user is not None:
+        user = _on_primary(user, credentials["password"])
     return user if user is not None and may_sign_in(user) else None
+
+
+def _on_primary(user: Any, password: str) -> Any:
+    """Return a user whom a backend read from a replica as the primary has them, if it has.
+
+    Not if their password is another one there: the replica may not know yet.
+    """
+    alias = router.db_for_write(type(user))
+    if user._state.db in {None, alias}:
+        return user
+    found: Any = type(user)._base_manager.using(alias).filter(pk=user.pk).first()
+    if found is None:
+        return None
+    is_same = getattr(found, "password", None) == getattr(user, "password", None)
+    if not is_same and not found.check_password(password):
+        return None
+    found.backend = user.backend
+    return found
 
 
 @contextmanager

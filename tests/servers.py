@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from contextlib import suppress
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -104,3 +105,48 @@ class Line:
                 target.sendall(data)
         with suppress(OSError):
             target.shutdown(socket.SHUT_RDWR)
+
+
+class PostgreSQLServer:
+    """A PostgreSQL with one database, in a folder and on a port of its own."""
+
+    def __init__(self, folder):
+        self.folder, self.port = Path(folder), free_port()
+        self.initdb, self.pg_ctl = need_of_postgresql("initdb"), need_of_postgresql("pg_ctl")
+        # It refuses to run as root.
+        self.owner = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        if self.owner:
+            need("runuser")
+            shutil.chown(self.folder, "postgres")
+        self._run(self.initdb, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8")
+        settings = [
+            f"port = {self.port}",
+            "listen_addresses = '127.0.0.1'",
+            f"unix_socket_directories = '{self.folder}'",
+            "fsync = off",
+        ]
+        with (self.folder / "data" / "postgresql.conf").open("a") as config:
+            config.write("\n".join(settings) + "\n")
+        self.start()
+
+    def start(self):
+        self._run(self.pg_ctl, "-w", "-l", str(self.folder / "log"), "start")
+
+    def stop(self):
+        """End it at once, as a crash does, with all connections."""
+        self._run(self.pg_ctl, "-w", "-m", "immediate", "stop")
+
+    def _run(self, program, *arguments):
+        command = [*self.owner, program, "-D", str(self.folder / "data"), *arguments]
+        # Not a pipe: the server that stays would keep it open.
+        subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, timeout=60)
+
+
+def need_of_postgresql(program):
+    """Return where a program of PostgreSQL's server is, which few systems have in their path."""
+    places = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))
+    if pg_config := shutil.which("pg_config"):
+        found = subprocess.run([pg_config, "--bindir"], capture_output=True, text=True, check=True)
+        places.append(Path(found.stdout.strip()) / program)
+    there = [str(place) for place in places if place.exists()]
+    return there[-1] if there else need(program)

@@ -18,7 +18,7 @@ SECONDS_BETWEEN_LINES: Final = 10
 def progress(stream: Any, *, total: int, unit: str) -> Iterator[Callable[[int], None]]:
     """Yield what is told how many are done in all by now; `stream` is the command's stdout."""
     if stream.isatty():
-        with tqdm(total=total, unit=f" {unit}", file=stream) as bar:
+        with tqdm(total=total, unit=f" {unit}", file=_InOneLine(stream)) as bar:
             yield lambda done: _advance(bar, done)
         return
     next_line = time.monotonic() + SECONDS_BETWEEN_LINES
@@ -34,3 +34,16 @@ def progress(stream: Any, *, total: int, unit: str) -> Iterator[Callable[[int], 
 
 def _advance(bar: Any, done: int) -> None:
     bar.update(done - bar.n)
+
+
+class _InOneLine:
+    """A command's stdout without the new line that it ends all writing with."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> None:
+        self._stream.write(text, ending="")

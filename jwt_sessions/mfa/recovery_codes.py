@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from django.apps import apps
+from django.db import router
 from django.utils import timezone
 
 from jwt_sessions.exceptions import FactorNeeded
@@ -88,7 +89,8 @@ def _static(model: str, **theirs: Any) -> Any:
     """Return rows of one of django-otp's models, of which there are none without its app."""
     if not apps.is_installed(STATIC):
         return RecoveryCode.objects.none()
-    return apps.get_app_config("otp_static").get_model(model)._default_manager.filter(**theirs)
+    static = apps.get_app_config("otp_static").get_model(model)
+    return static._default_manager.using(router.db_for_write(static)).filter(**theirs)
 
 
 def tell_of_use(

@@ -1,4 +1,4 @@
-"""The one door for session writes: start, refresh, rename, rebind, revoke.
+"""The one door for session writes: start, refresh, rename, rebind, revoke, clear.
 
 No function here knows of HTTP answers. All of them work inside a caller's own transaction and then
 commit or roll back with it; signals are sent after the commit. `request`, where it is taken, is
@@ -11,6 +11,7 @@ from jwt_sessions.sessions.changing import (
     rebind_upgraded,
     rename,
 )
+from jwt_sessions.sessions.clearing import clear_expired
 from jwt_sessions.sessions.pairs import TokenPair
 from jwt_sessions.sessions.refreshing import Refusal, refresh
 from jwt_sessions.sessions.revoking import forget, revoke, revoke_all, revoke_unbound
@@ -20,6 +21,7 @@ from jwt_sessions.sessions.verifying import verify
 __all__ = [
     "Refusal",
     "TokenPair",
+    "clear_expired",
     "forget",
     "prove_again",
     "rebind",
