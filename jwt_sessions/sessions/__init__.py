@@ -15,6 +15,7 @@ from jwt_sessions.sessions.changing import (
 )
 from jwt_sessions.sessions.criteria import Criteria
 from jwt_sessions.sessions.pairs import TokenPair
+from jwt_sessions.sessions.previewing import Preview, preview
 from jwt_sessions.sessions.refreshing import Refusal, refresh
 from jwt_sessions.sessions.revoking import forget, revoke, revoke_all, revoke_unbound
 from jwt_sessions.sessions.starting import start
@@ -22,9 +23,11 @@ from jwt_sessions.sessions.verifying import verify
 
 __all__ = [
     "Criteria",
+    "Preview",
     "Refusal",
     "TokenPair",
     "forget",
+    "preview",
     "prove_again",
     "rebind",
     "rebind_upgraded",

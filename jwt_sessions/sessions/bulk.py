@@ -65,7 +65,7 @@ def revoke_in_batches(  # noqa: PLR0913  # what is put on record, and how it is 
     """
     if not reason.strip():
         raise ValueError("A bulk revocation needs a reason.")
-    chosen = _sessions_of(queryset)
+    chosen = narrowable(queryset)
     record = BulkRevocation(by=by, reason=reason, criteria=criteria or {})
     with transaction.atomic(using=session_alias(), durable=True):
         record.total = concerned(chosen, until=record.started_at).count()
@@ -90,7 +90,7 @@ def resume(
         return record
     if queryset is None:
         queryset = Criteria.from_json(record.criteria).sessions()
-    return _Run(record, _sessions_of(queryset), batch_size, progress, request).finish()
+    return _Run(record, narrowable(queryset), batch_size, progress, request).finish()
 
 
 def concerned(queryset: SessionQuerySet, *, until: Any = None) -> SessionQuerySet:
@@ -102,7 +102,7 @@ def concerned(queryset: SessionQuerySet, *, until: Any = None) -> SessionQuerySe
     return began.unexpired().filter(revoked_at=None)
 
 
-def _sessions_of(queryset: SessionQuerySet) -> SessionQuerySet:
+def narrowable(queryset: SessionQuerySet) -> SessionQuerySet:
     """Return a query of the same sessions that can be narrowed and walked in order."""
     query = queryset.query
     if query.is_sliced or query.combinator:
