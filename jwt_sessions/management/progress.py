@@ -18,7 +18,7 @@ SECONDS_BETWEEN_LINES: Final = 10
 def progress(stream: Any, *, total: int, unit: str) -> Iterator[Callable[[int], None]]:
     """Yield what is told how many are done in all by now; `stream` is the command's stdout."""
     if stream.isatty():
-        with tqdm(total=total, unit=f" {unit}", file=stream) as bar:
+        with _bare(stream), tqdm(total=total, unit=f" {unit}", file=stream) as bar:
             yield lambda done: _advance(bar, done)
         return
     next_line = time.monotonic() + SECONDS_BETWEEN_LINES
@@ -30,6 +30,16 @@ def progress(stream: Any, *, total: int, unit: str) -> Iterator[Callable[[int], 
             stream.write(f"{done} of {total} {unit}")
 
     yield tell
+
+
+@contextmanager
+def _bare(stream: Any) -> Iterator[None]:
+    """Let nothing end in a new line by itself: a bar is drawn again and again on the same one."""
+    ending, stream.ending = stream.ending, ""
+    try:
+        yield
+    finally:
+        stream.ending = ending
 
 
 def _advance(bar: Any, done: int) -> None:

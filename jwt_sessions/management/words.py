@@ -24,11 +24,11 @@ def duration(text: str) -> timedelta:
 def time_or_age(text: str) -> datetime:
     """Read an ISO date or time, in the site's time zone unless it says another, or an age."""
     try:
-        time = parse_datetime(text)  # or a date, at its first moment
-    except ValueError as error:
-        raise ArgumentTypeError(f"{text!r}: {error}") from error
-    if time is None:
-        return timezone.now() - duration(text)
+        time = parse_datetime(text) or timezone.now() - duration(text)
+    except (ValueError, ArgumentTypeError) as error:
+        raise ArgumentTypeError(
+            f"{text!r} is no time: write 2026-11-20, 2026-11-20T08:00, 30d or 12h"
+        ) from error
     is_local = timezone.is_naive(time) and timezone.is_aware(timezone.now())
     return timezone.make_aware(time) if is_local else time
 

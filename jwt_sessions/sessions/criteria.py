@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
     from jwt_sessions.models.session import SessionQuerySet
 
+JSON_TYPES: Final = {
+    **dict.fromkeys(["everyone", "staff", "without_second_factor"], bool),
+    **dict.fromkeys(["users", "groups"], list),
+}
 TIMES: Final = ("created_before", "created_after", "inactive_since")
 
 
@@ -80,12 +84,11 @@ class Criteria:
     @classmethod
     def from_json(cls, data: Any) -> Self:
         """Return what ``to_json`` was called on. Raises ``BadCriteria`` for anything else."""
-        names = {field.name for field in fields(cls)}
-        if not isinstance(data, dict) or not data.keys() <= names:
+        if not _is_like_ours(data):
             raise BadCriteria("not_understood", f"Criteria are not understood: {data!r}.")
         try:
             times = {name: datetime.fromisoformat(data[name]) for name in TIMES if name in data}
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             raise BadCriteria("bad_time", f"Criteria are not understood: {error}.") from error
         return cls(**{**data, **times})
 
@@ -180,6 +183,13 @@ def _range_of(text: str) -> tuple[str, str]:
     ends = (network.network_address, network.broadcast_address)
     first, last = (clients.address_key(str(end)) for end in ends)
     return first, last
+
+
+def _is_like_ours(data: Any) -> bool:
+    """Return whether it is a JSON object with no other names and types than ours has."""
+    if not isinstance(data, dict) or not data.keys() <= CONDITIONS.keys():
+        return False
+    return all(type(value) is JSON_TYPES.get(name, str) for name, value in data.items())
 
 
 def _to_json(value: Any) -> Any:

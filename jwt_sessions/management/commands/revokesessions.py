@@ -90,6 +90,8 @@ class Command(BaseCommand):
         by = find_user(options["by"]) if options["by"] else None
         ahead = sessions.preview(criteria.sessions())
         self._show(ahead)
+        if options["dry_run"]:
+            self.stdout.write("Nothing was revoked: this was a dry run.")
         if options["dry_run"] or not (ahead.count or record):
             return
         if not options["yes"] and not self._is_sure(ahead):
@@ -161,6 +163,8 @@ def _read_criteria(record: BulkRevocation | None, options: Mapping[str, Any]) ->
         for name, find in (("users", find_user), ("groups", _find_group)):
             if name in given:
                 given[name] = [find(each) for each in given[name]]
+        if not given:
+            raise CommandError("Say which sessions: --all, or --user NAME, or others of --help.")
         return sessions.Criteria(**given)
     if given or options["reason"] or options["by"]:
         raise CommandError("--resume goes by what is on record: give no criteria, reason or name.")
