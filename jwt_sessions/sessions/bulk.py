@@ -65,12 +65,12 @@ def revoke_in_batches(  # noqa: PLR0913  # what is put on record, and how it is 
     """
     if not reason.strip():
         raise ValueError("A bulk revocation needs a reason.")
-    chosen = narrowable(queryset)
     record = BulkRevocation(by=by, reason=reason, criteria=criteria or {})
+    run = _Run(record, narrowable(queryset), batch_size, progress, request)
+    record.total = run.concerned.count()
     with transaction.atomic(using=session_alias(), durable=True):
-        record.total = concerned(chosen, until=record.started_at).count()
         record.save(using=session_alias())
-    return _Run(record, chosen, batch_size, progress, request).finish()
+    return run.finish()
 
 
 def resume(

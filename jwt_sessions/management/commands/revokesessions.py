@@ -168,7 +168,12 @@ def _read_criteria(record: BulkRevocation | None, options: Mapping[str, Any]) ->
         return sessions.Criteria(**given)
     if given or options["reason"] or options["by"]:
         raise CommandError("--resume goes by what is on record: give no criteria, reason or name.")
-    return sessions.Criteria.from_json(record.criteria)
+    try:
+        return sessions.Criteria.from_json(record.criteria)
+    except BadCriteria as error:
+        raise CommandError(
+            f"{error} Go on in Python: sessions.resume(record, queryset)."
+        ) from error
 
 
 def _find_group(name: str) -> Any:
