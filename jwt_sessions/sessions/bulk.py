@@ -15,6 +15,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from jwt_sessions import signals
+from jwt_sessions.exceptions import UserGone
 from jwt_sessions.models import Among, BulkRevocation, RevokedReason, Session
 from jwt_sessions.sessions.announcing import announce, session_alias
 from jwt_sessions.sessions.batching import lock_next
@@ -60,16 +61,20 @@ def revoke_in_batches(  # noqa: PLR0913  # what is put on record, and how it is 
     Sessions that begin meanwhile are not concerned. Where it is cut off, the record says how many
     are revoked, and ``resume`` goes on.
 
-    Raises ``ValueError`` for a query that is sliced or combined, and Django's ``RuntimeError``
-    within a transaction of the caller's, which would keep all batches locked until its end.
+    Raises ``ValueError`` for a query that is sliced or combined, ``UserGone`` where `by` was
+    deleted before it began, and Django's ``RuntimeError`` within a transaction of the caller's,
+    which would keep all batches locked until its end.
     """
     if not reason.strip():
         raise ValueError("A bulk revocation needs a reason.")
     record = BulkRevocation(by=by, reason=reason, criteria=criteria or {})
     run = _Run(record, narrowable(queryset), batch_size, progress, request)
     record.total = run.concerned.count()
-    with transaction.atomic(using=session_alias(), durable=True):
-        record.save(using=session_alias())
+    try:
+        with transaction.atomic(using=session_alias(), durable=True):
+            record.save(using=session_alias())
+    except IntegrityError as error:  # it refers to nothing but `by`
+        raise UserGone from error
     return run.finish()
 
 
@@ -86,6 +91,8 @@ def resume(
     Which sessions, `record.criteria` says, unless you give the query: it raises ``BadCriteria``
     where that is not what ``Criteria.to_json`` returned. One that is finished is left alone.
     """
+    # Others may be at work on it, and whoever began it may be gone.
+    record = BulkRevocation.objects.select_related("by").get(pk=record.pk)
     if record.is_finished:
         return record
     if queryset is None:
@@ -178,8 +185,14 @@ class _Run:
                 self._forget_whoever_is_gone()
             except OperationalError:
                 logger.info("bulk revocation %s tries a batch again", self.record.pk, exc_info=True)
-                connections[self.alias].close_if_unusable_or_obsolete()
+                self._drop_broken_connection()
         return self._revoke(ids, wait=wait)
+
+    def _drop_broken_connection(self) -> None:
+        connection = connections[self.alias]
+        is_idle = connection.connection is not None and not connection.in_atomic_block
+        if is_idle and not connection.is_usable():
+            connection.close()
 
     def _revoke(self, ids: Sequence[UUID], *, wait: bool) -> int:
         """Revoke and count them in one transaction, which begins with a write on SQLite."""
