@@ -14,9 +14,10 @@ session_started = Signal()
 # session: the Session, with its user and its new generation in session.refresh_token.
 session_refreshed = Signal()
 
-# Sent once for each act of revoking, however many sessions it ended.
+# Sent once for each act of revoking, however many sessions it ended; a bulk revocation sends it for
+# each of its batches.
 # session_id: the UUID where one session was meant, else None. user: whose sessions, where that was
-# said; at least one of the two is not None.
+# said. Both are None for a bulk revocation, and for no other act.
 # count: how many sessions were ended (at least 1). reason: a RevokedReason.
 # by: who did it, or None.
 session_revoked = Signal()

@@ -5,8 +5,11 @@ from __future__ import annotations
 import signal
 
 import pytest
+from django.core.management import call_command
+from django.db import connection
 
-from jwt_sessions.models import RevokedReason
+from jwt_sessions import sessions
+from jwt_sessions.models import BulkRevocation, RevokedReason, Session
 from tests.people import make_user
 from tests.racing import run_apart
 
@@ -70,3 +73,46 @@ def test_p4_killed_right_after_a_reuse_the_session_stays_ended(phone):
 def test_p1_killed_right_after_a_sign_out_the_session_stays_ended(phone):
     die("session_revoked", "post", phone.access)
     assert phone.call_protected().status_code == 401
+
+
+# Revokes all sessions, some at a time, and is killed at a moment of the second batch.
+DYING_IN_BULK = """
+import os, signal, sys
+import django
+
+django.setup()
+from django.core.management import call_command
+from django.db import connection
+from jwt_sessions.sessions import bulk
+
+statement, times = sys.argv[1], 2
+
+def die(execute, sql, *arguments):
+    global times
+    times -= sql.startswith(statement)
+    if not times:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return execute(sql, *arguments)
+
+with connection.execute_wrapper(die):
+    call_command("revokesessions", "--all", "--yes", "--reason", "A leak.", "--batch-size", "4")
+print("ended")
+"""
+
+
+@pytest.mark.proves("P5", "V1", "P12")
+@pytest.mark.parametrize(
+    "table", ["jwt_sessions_session", "jwt_sessions_bulkrevocation"], ids=["before", "within"]
+)
+def test_p5_killed_half_way_it_goes_on_where_it_was(alice, table):
+    for _ in range(10):
+        sessions.start(alice)
+    statement = f"UPDATE {connection.ops.quote_name(table)}"
+    done = run_apart("-c", DYING_IN_BULK, statement)
+    assert done.returncode == -signal.SIGKILL
+    record = BulkRevocation.objects.get()
+    assert record.done == Session.objects.filter(bulk_revocation=record).count() == 4
+    call_command("revokesessions", "--resume", str(record.pk), "--yes")
+    record = BulkRevocation.objects.get()
+    assert record.done == Session.objects.filter(bulk_revocation=record).count() == 10
+    assert record.is_finished

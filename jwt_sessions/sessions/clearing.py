@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from jwt_sessions.models import Among, RefreshToken, SecurityEvent, Session
 from jwt_sessions.sessions.announcing import session_alias
-from jwt_sessions.sessions.batching import BATCH_SIZE, let_others_write, lock_next, may_lock
+from jwt_sessions.sessions.batching import BATCH_SIZE, let_others_write, lock_next
+from jwt_sessions.sessions.locking import may_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

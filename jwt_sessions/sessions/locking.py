@@ -5,7 +5,7 @@ A save and a deletion of the user lock in that order, so any other would end in 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
@@ -15,6 +15,7 @@ from jwt_sessions.sessions.announcing import session_alias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
 
 def take_turns(user: Any, *, is_leaving: bool = False) -> None:
@@ -48,3 +49,16 @@ def naming(by: Any) -> Iterator[None]:
     with transaction.atomic(using=session_alias()):
         take_turns(by)
         yield
+
+
+def has_locks() -> bool:
+    """Return whether rows can be locked; SQLite has one lock for all that is written."""
+    return connections[session_alias()].features.has_select_for_update
+
+
+def may_lock() -> AbstractContextManager[Any]:
+    """Return a transaction to lock in, but on SQLite, which has no such locks.
+
+    There a transaction that reads before it writes could not wait for its turn.
+    """
+    return transaction.atomic(using=session_alias()) if has_locks() else nullcontext()

@@ -23,6 +23,7 @@ from jwt_sessions.models import (
 from jwt_sessions.revocation import auth_hashes, why_dead
 from jwt_sessions.sessions.announcing import announce, session_alias
 from jwt_sessions.sessions.changing import rebind
+from jwt_sessions.sessions.locking import may_lock
 from jwt_sessions.sessions.pairs import TokenPair, idle_end, mint_pair
 from jwt_sessions.sessions.revoking import revoke
 from jwt_sessions.tokens import parse_refresh_token
@@ -121,7 +122,7 @@ def _judge_overtaken(
     if not conf.REFRESH_GRACE_PERIOD:
         # Whoever was faster, there is nothing to repeat.
         return _end_reused(stale, token, request)
-    with _may_lock():
+    with may_lock():
         row = RefreshToken.objects.select_for_update().filter(pk=stale.pk).first()
         if row is None or row.generation <= token.generation:
             # Nobody has rotated it, so it was revoked, and maybe cleared.
@@ -131,16 +132,6 @@ def _judge_overtaken(
             return _repeat(row, now) or Refusal("contended")
     # Not within the transaction: no trouble with the record may undo the revocation.
     return _end_reused(row, token, request)
-
-
-def _may_lock() -> AbstractContextManager[Any]:
-    """Return a transaction to lock in, but on SQLite, which has no such locks.
-
-    There a read of its own sees what is committed, and a transaction that reads before it writes
-    could not wait for its turn.
-    """
-    has_locks = connections[session_alias()].features.has_select_for_update
-    return transaction.atomic(using=session_alias()) if has_locks else nullcontext()
 
 
 def _by_itself() -> AbstractContextManager[Any]:

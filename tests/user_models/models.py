@@ -115,8 +115,8 @@ class Locker(models.Model):
     """What may belong to anybody."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    customer = models.ForeignKey(Customer, null=True, on_delete=models.CASCADE)
-    member = models.ForeignKey(Member, null=True, on_delete=models.CASCADE)
+    customer = models.ForeignKey(Customer, null=True, on_delete=models.CASCADE, related_name="+")
+    member = models.ForeignKey(Member, null=True, on_delete=models.CASCADE, related_name="+")
     robot = models.OneToOneField(Robot, null=True, on_delete=models.CASCADE)
     number = models.IntegerField(default=0)
 
