@@ -66,7 +66,7 @@ def test_processes_share_the_work_too(alice, threads):
     make_sessions(alice, NUMBER)
     done = threads(2).at_once(*[lambda: run_apart("-c", CLEARING)] * 2)
     assert [each.returncode for each in done] == [0, 0]
-    counts = [int(each.stdout.splitlines()[-1].split()[1]) for each in done]
+    counts = [int(each.stdout.splitlines()[-1].split()[1].replace(",", "")) for each in done]
     assert sum(counts) + clear_expired() == NUMBER
     assert_left(0)
 
