@@ -12,7 +12,7 @@ import django
 
 from benchmarks import UNAVAILABLE
 
-DATABASES: Final = ("sqlite", "postgresql")
+DATABASES: Final = ("sqlite", "postgresql", "postgresql-prepared")
 
 
 def main(arguments: list[str]) -> int:
