@@ -49,7 +49,8 @@ def header(*facts: str) -> str:
 def database() -> str:
     """Return the name and the version of the database."""
     numbers = ".".join(map(str, connection.get_database_version()))
-    return f"{connection.display_name} {numbers}"
+    how = " by prepared statements" if CHOSEN_DATABASE.endswith("prepared") else ""
+    return f"{connection.display_name} {numbers}{how}"
 
 
 def tables(measurements: Sequence[Measurement]) -> str:
