@@ -55,3 +55,11 @@ class FactorNeeded(JWTSessionsError):
 
 class TooManyDevices(JWTSessionsError):
     """The user has as many devices as anybody may."""
+
+
+class BadCriteria(JWTSessionsError):
+    """Criteria that say nothing, or what cannot be; `code` is for programs, the text for people."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code

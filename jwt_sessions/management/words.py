@@ -1,4 +1,4 @@
-"""How commands write times and read durations."""
+"""How commands write times, and read times and durations."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import re
 from argparse import ArgumentTypeError
 from datetime import UTC, datetime, timedelta
 from typing import Final
+
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -16,6 +19,18 @@ def duration(text: str) -> timedelta:
     if match is None:
         raise ArgumentTypeError(f"{text!r} is no duration: write 90d, 12h or 30m")
     return timedelta(**{UNITS[match[2]]: int(match[1])})
+
+
+def time_or_age(text: str) -> datetime:
+    """Read an ISO date or time, in the site's time zone unless it says another, or an age."""
+    try:
+        time = parse_datetime(text)  # or a date, at its first moment
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r}: {error}") from error
+    if time is None:
+        return timezone.now() - duration(text)
+    is_local = timezone.is_naive(time) and timezone.is_aware(timezone.now())
+    return timezone.make_aware(time) if is_local else time
 
 
 def moment(seconds: float | None) -> str:

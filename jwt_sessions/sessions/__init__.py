@@ -1,33 +1,42 @@
 """The one door for session writes: start, refresh, rename, rebind, revoke.
 
-No function here knows of HTTP answers. All of them work inside a caller's own transaction and then
-commit or roll back with it; signals are sent after the commit. `request`, where it is taken, is
-the ``HttpRequest`` behind the act: its caller's address is noted, and signals pass it on.
+No function here knows of HTTP answers. All of them, but for those that work in batches, work inside
+a caller's own transaction and then commit or roll back with it; signals are sent after the commit.
+`request`, where it is taken, is the ``HttpRequest`` behind the act: its caller's address is noted,
+and signals pass it on.
 """
 
+from jwt_sessions.sessions.bulk import resume, revoke_in_batches
 from jwt_sessions.sessions.changing import (
     prove_again,
     rebind,
     rebind_upgraded,
     rename,
 )
+from jwt_sessions.sessions.criteria import Criteria
 from jwt_sessions.sessions.pairs import TokenPair
+from jwt_sessions.sessions.previewing import Preview, preview
 from jwt_sessions.sessions.refreshing import Refusal, refresh
 from jwt_sessions.sessions.revoking import forget, revoke, revoke_all, revoke_unbound
 from jwt_sessions.sessions.starting import start
 from jwt_sessions.sessions.verifying import verify
 
 __all__ = [
+    "Criteria",
+    "Preview",
     "Refusal",
     "TokenPair",
     "forget",
+    "preview",
     "prove_again",
     "rebind",
     "rebind_upgraded",
     "refresh",
     "rename",
+    "resume",
     "revoke",
     "revoke_all",
+    "revoke_in_batches",
     "revoke_unbound",
     "start",
     "verify",

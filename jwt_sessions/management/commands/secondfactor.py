@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.db import router
 from django.db.models import Count
@@ -14,6 +13,7 @@ from django.db.models import Count
 from jwt_sessions import mfa, sessions
 from jwt_sessions.encryption import all_keys
 from jwt_sessions.exceptions import BadKey
+from jwt_sessions.management.people import find_user
 from jwt_sessions.mfa import adopting, reencrypting
 from jwt_sessions.mfa.devices import device_models
 from jwt_sessions.models import EncryptedTOTP, RevokedReason, Session
@@ -103,7 +103,7 @@ class Command(BaseCommand):
             )
 
     def reset(self, options: Mapping[str, Any]) -> None:
-        user = _find_user(options["username"])
+        user = find_user(options["username"])
         name, going = json.dumps(user.get_username()), mfa.list_devices(user)
         self._list(f"{name} has {_say(len(going), 'device')}.", going)
         if not options["yes"] and not self._is_sure(name):
@@ -127,15 +127,6 @@ class Command(BaseCommand):
             return input(f"Remove all second factors of {name}? [y/N] ").strip().lower() == "y"
         except EOFError:
             return False
-
-
-def _find_user(username: str) -> Any:
-    model = get_user_model()
-    users = model._base_manager.using(router.db_for_write(model))
-    user = users.filter(**{model.USERNAME_FIELD: username}).first()
-    if user is None:
-        raise CommandError(f"There is nobody called {json.dumps(username)}.")
-    return user
 
 
 def _say(number: int, what: str) -> str:

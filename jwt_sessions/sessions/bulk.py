@@ -1,0 +1,223 @@
+"""Many sessions revoked in batches, on record, beside a site that goes on running.
+
+Each batch is one short transaction, and leaves out what another one has locked: nobody waits long
+for it, and it waits for nobody. What was left out is waited for in the end, one session at a time.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db import IntegrityError, OperationalError, connections, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from jwt_sessions import signals
+from jwt_sessions.models import Among, BulkRevocation, RevokedReason, Session
+from jwt_sessions.sessions.announcing import announce, session_alias
+from jwt_sessions.sessions.batching import lock_next
+from jwt_sessions.sessions.criteria import Criteria
+from jwt_sessions.sessions.locking import take_turns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from uuid import UUID
+
+    from django.http import HttpRequest
+
+    from jwt_sessions.models.session import SessionQuerySet
+
+logger = logging.getLogger(__name__)
+
+# A batch is a transaction of some 50 ms.
+BATCH_SIZE: Final = 2_000
+# Who is concerned is asked once for so many batches: it may take a look at every session.
+BATCHES_READ_AHEAD: Final = 20
+# A batch that met a deadlock, or a lock that was not had in time, is tried again.
+ATTEMPTS: Final = 5
+# SQLite has one lock for all, and who waits for it looks now and then whether it is free.
+GAP_ON_SQLITE: Final = 0.05
+
+
+def revoke_in_batches(  # noqa: PLR0913  # what is put on record, and how it is done
+    queryset: SessionQuerySet,
+    *,
+    reason: str,
+    by: Any = None,
+    criteria: dict[str, Any] | None = None,
+    batch_size: int = BATCH_SIZE,
+    progress: Callable[[BulkRevocation], None] | None = None,
+    request: HttpRequest | None = None,
+) -> BulkRevocation:
+    """Revoke the sessions of a query that have not ended, some at a time; return the record.
+
+    `reason` is a text for the record, and so is `criteria`, any JSON object: what
+    ``Criteria.to_json`` returns lets the record be resumed by itself. `progress` is called with the
+    record when it is made, and after each batch. ``session_revoked`` is sent for each batch.
+
+    Sessions that begin meanwhile are not concerned. Where it is cut off, the record says how many
+    are revoked, and ``resume`` goes on.
+
+    Raises ``ValueError`` for a query that is sliced or combined, and Django's ``RuntimeError``
+    within a transaction of the caller's, which would keep all batches locked until its end.
+    """
+    if not reason.strip():
+        raise ValueError("A bulk revocation needs a reason.")
+    chosen = narrowable(queryset)
+    record = BulkRevocation(by=by, reason=reason, criteria=criteria or {})
+    with transaction.atomic(using=session_alias(), durable=True):
+        record.total = concerned(chosen, until=record.started_at).count()
+        record.save(using=session_alias())
+    return _Run(record, chosen, batch_size, progress, request).finish()
+
+
+def resume(
+    record: BulkRevocation,
+    queryset: SessionQuerySet | None = None,
+    *,
+    batch_size: int = BATCH_SIZE,
+    progress: Callable[[BulkRevocation], None] | None = None,
+    request: HttpRequest | None = None,
+) -> BulkRevocation:
+    """Go on with a bulk revocation that was cut off; return its record.
+
+    Which sessions, `record.criteria` says, unless you give the query: it raises ``BadCriteria``
+    where that is not what ``Criteria.to_json`` returned. One that is finished is left alone.
+    """
+    if record.is_finished:
+        return record
+    if queryset is None:
+        queryset = Criteria.from_json(record.criteria).sessions()
+    return _Run(record, narrowable(queryset), batch_size, progress, request).finish()
+
+
+def concerned(queryset: SessionQuerySet, *, until: Any = None) -> SessionQuerySet:
+    """Return those sessions of a query that a bulk revocation revokes which starts now.
+
+    As with ``revoke_all``, those that lay unused for too long are among them.
+    """
+    began = queryset.filter(created_at__lte=until or timezone.now())
+    return began.unexpired().filter(revoked_at=None)
+
+
+def narrowable(queryset: SessionQuerySet) -> SessionQuerySet:
+    """Return a query of the same sessions that can be narrowed and walked in order."""
+    query = queryset.query
+    if query.is_sliced or query.combinator:
+        raise ValueError("A query that is sliced or combined cannot be revoked in batches.")
+    sessions: SessionQuerySet = Session.objects.filter(pk__in=queryset.values("pk"))
+    is_plain = len(query.alias_map) <= 1 and not (query.distinct or query.annotations)
+    return queryset.order_by("pk") if is_plain else sessions.order_by("pk")
+
+
+class _Run:
+    """One process at work on a bulk revocation. Others may be at work on the same one."""
+
+    def __init__(
+        self,
+        record: BulkRevocation,
+        chosen: SessionQuerySet,
+        batch_size: int,
+        progress: Callable[[BulkRevocation], None] | None,
+        request: HttpRequest | None,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError("A batch has at least one session.")
+        self.record = record
+        self.concerned = concerned(chosen, until=record.started_at)
+        self.batch_size = batch_size
+        self.progress = progress
+        self.request = request
+        self.alias = session_alias()
+        self.has_locks = connections[self.alias].features.has_select_for_update
+
+    def finish(self) -> BulkRevocation:
+        """Revoke what is left, and say so in the record."""
+        self._tell()
+        self._walk(None)
+        last = None
+        # One that was locked. When it is free, so are others: they were locked by the same one.
+        while left := self._read(last, 1):
+            self._revoke_batch(left, wait=True)
+            last = left[0]
+            self._walk(last)
+        self._rows().filter(finished_at=None).update(finished_at=timezone.now())
+        self.record.refresh_from_db(using=self.alias)
+        return self.record
+
+    def _walk(self, last: UUID | None) -> None:
+        """Revoke all sessions after `last` that nobody has locked."""
+        ahead = self.batch_size * BATCHES_READ_AHEAD
+        while ids := self._read(last, ahead):
+            for start in range(0, len(ids), self.batch_size):
+                self._revoke_batch(ids[start : start + self.batch_size])
+            last = ids[-1]
+            if len(ids) < ahead:
+                return
+
+    def _read(self, last: UUID | None, number: int) -> list[UUID]:
+        rows = self.concerned if last is None else self.concerned.filter(pk__gt=last)
+        return list(rows.values_list("pk", flat=True)[:number])
+
+    def _revoke_batch(self, ids: Sequence[UUID], *, wait: bool = False) -> None:
+        count = self._try_to_revoke(ids, wait=wait)
+        if count:
+            self.record.done += count
+            self._tell()
+        if not self.has_locks:
+            time.sleep(GAP_ON_SQLITE)
+
+    def _try_to_revoke(self, ids: Sequence[UUID], *, wait: bool) -> int:
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return self._revoke(ids, wait=wait)
+            except IntegrityError:
+                self._forget_whoever_is_gone()
+            except OperationalError:
+                logger.info("bulk revocation %s tries a batch again", self.record.pk, exc_info=True)
+                connections[self.alias].close_if_unusable_or_obsolete()
+        return self._revoke(ids, wait=wait)
+
+    def _revoke(self, ids: Sequence[UUID], *, wait: bool) -> int:
+        """Revoke and count them in one transaction, which begins with a write on SQLite."""
+        by = self.record.by
+        with transaction.atomic(using=self.alias, durable=True):
+            if by is not None:
+                take_turns(by)
+            rows = Session.objects.filter(Among("pk", ids))
+            if self.has_locks and not wait:
+                free = lock_next(rows.filter(revoked_at=None).order_by("pk"), len(ids))
+                rows = Session.objects.filter(Among("pk", free))
+            count = rows.revoke(
+                reason=RevokedReason.REVOKED_BY_STAFF, by=by, bulk_revocation=self.record
+            )
+            if count:
+                self._rows().update(done=F("done") + count)
+                self._announce(count)
+        return count
+
+    def _tell(self) -> None:
+        if self.progress is not None:
+            self.progress(self.record)
+
+    def _announce(self, count: int) -> None:
+        announce(
+            signals.session_revoked,
+            session_id=None,
+            user=None,
+            count=count,
+            reason=RevokedReason.REVOKED_BY_STAFF,
+            by=self.record.by,
+            request=self.request,
+        )
+
+    def _forget_whoever_is_gone(self) -> None:
+        """Go on without a name where whoever began it was deleted meanwhile."""
+        if self.record.by is None or not self._rows().filter(by=None).exists():
+            raise  # noqa: PLE0704  # what is being handled
+        self.record.by = None
+
+    def _rows(self) -> Any:
+        return BulkRevocation.objects.filter(pk=self.record.pk)
