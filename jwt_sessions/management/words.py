@@ -50,3 +50,8 @@ def span(seconds: float) -> str:
             number = int(seconds // size)
             return f"{number} {unit}{'s' if number > 1 else ''}"
     return "0 seconds"
+
+
+def counted(number: int, what: str) -> str:
+    """Return how many of something, which takes an s: ``1 session``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from uuid import UUID
 
 from django.db import IntegrityError
 from django.utils import timezone
@@ -17,10 +18,11 @@ from jwt_sessions.mfa import recovery_codes
 from jwt_sessions.mfa.devices import has_second_factor, list_devices, methods_of
 from jwt_sessions.mfa.messages import send_to
 from jwt_sessions.mfa.proving import Proof, prove
-from jwt_sessions.models import PendingLogin
+from jwt_sessions.models import Among, PendingLogin
 from jwt_sessions.revocation import auth_hashes, is_bound, may_sign_in
 from jwt_sessions.sessions import Refusal, TokenPair
 from jwt_sessions.sessions.announcing import session_alias
+from jwt_sessions.sessions.batching import BATCH_SIZE, let_others_write, lock_next, may_lock
 from jwt_sessions.tokens import mint_mfa_token, parse_mfa_token
 
 if TYPE_CHECKING:
@@ -90,7 +92,7 @@ def begin(
         return None
     devices, now = list_devices(user), timezone.now()
     theirs = PendingLogin.objects.filter(user_id=user.pk)
-    theirs.filter(expires_at__lte=now).delete()
+    theirs.over(now).delete()
     pending = PendingLogin(
         user_id=user.pk,
         amr=list(amr),
@@ -181,6 +183,24 @@ def find(mfa_token: str, *, now: datetime) -> PendingLogin | Refusal:
     if not is_bound(pending, pending.user) or not may_sign_in(pending.user):
         return _refuse(pending, "pending_login_over")
     return pending
+
+
+def clear_over(*, batch_size: int = BATCH_SIZE) -> int:
+    """Delete the logins that wait no more, `batch_size` at a time; return how many.
+
+    Who signs in again has theirs deleted then; these are also of those who do not.
+    """
+    now, last, count = timezone.now(), UUID(int=0), 0
+    while True:
+        with may_lock():
+            # A newer id is greater, so those that are over come first, and the key is the index.
+            over = PendingLogin.objects.over(now).filter(pk__gt=last).order_by("pk")
+            ids = lock_next(over, batch_size)
+            count += PendingLogin.objects.filter(Among("pk", ids)).delete()[0]
+        if len(ids) < batch_size:
+            return count
+        last = ids[-1]
+        let_others_write()
 
 
 def _refuse(pending: PendingLogin, reason: str) -> Refusal:

@@ -32,7 +32,7 @@ class Among(Lookup):
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         """Return it with one array."""
-        ids = f"{{{','.join(map(str, self.rhs))}}}"
+        ids = f"{{{','.join([id_.hex for id_ in self.rhs])}}}"
         return self._condition(compiler, "= ANY(%s::uuid[])"), (ids,)
 
     def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:

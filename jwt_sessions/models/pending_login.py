@@ -20,6 +20,10 @@ class PendingLoginQuerySet(PrimaryQuerySet["PendingLogin"]):
         """Logins that may still be completed, if tries are left."""
         return self.filter(used_at=None, expires_at__gt=now)
 
+    def over(self, now: datetime) -> Self:
+        """Logins that were not completed in time, or were and are of no more use."""
+        return self.filter(expires_at__lte=now)
+
     def take_try(self, now: datetime) -> bool:
         """Count one more try before it is judged; return False where there is none left."""
         left = self.waiting(now).filter(attempts__lt=conf.MFA_MAX_FAILURES)

@@ -1,4 +1,4 @@
-"""The one door for session writes: start, refresh, rename, rebind, revoke.
+"""The one door for session writes: start, refresh, rename, rebind, revoke, clear.
 
 No function here knows of HTTP answers. All of them, but for those that work in batches, work inside
 a caller's own transaction and then commit or roll back with it; signals are sent after the commit.
@@ -13,6 +13,7 @@ from jwt_sessions.sessions.changing import (
     rebind_upgraded,
     rename,
 )
+from jwt_sessions.sessions.clearing import clear_expired
 from jwt_sessions.sessions.criteria import Criteria
 from jwt_sessions.sessions.pairs import TokenPair
 from jwt_sessions.sessions.previewing import Preview, preview
@@ -26,6 +27,7 @@ __all__ = [
     "Preview",
     "Refusal",
     "TokenPair",
+    "clear_expired",
     "forget",
     "preview",
     "prove_again",

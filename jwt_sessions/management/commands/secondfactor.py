@@ -14,6 +14,7 @@ from jwt_sessions import mfa, sessions
 from jwt_sessions.encryption import all_keys
 from jwt_sessions.exceptions import BadKey
 from jwt_sessions.management.people import find_user
+from jwt_sessions.management.words import counted
 from jwt_sessions.mfa import adopting, reencrypting
 from jwt_sessions.mfa.devices import device_models
 from jwt_sessions.models import EncryptedTOTP, RevokedReason, Session
@@ -72,16 +73,16 @@ class Command(BaseCommand):
         for key_id in dict.fromkeys([*configured, *used]):
             state = "gone" if key_id not in configured else "older"
             state = "newest" if key_id == configured[0] else state
-            self.stdout.write(f"key {key_id or '-'} ({state}): {_say(used[key_id], 'secret')}")
+            self.stdout.write(f"key {key_id or '-'} ({state}): {counted(used[key_id], 'secret')}")
 
     def reencrypt(self, options: Mapping[str, Any]) -> None:
         done = reencrypting.reencrypt()
-        self.stdout.write(f"Encrypted {_say(done.count, 'secret')} anew.")
+        self.stdout.write(f"Encrypted {counted(done.count, 'secret')} anew.")
         if done.lost:
             ids = ", ".join(map(str, done.lost))
             raise CommandError(
-                f"{_say(len(done.lost), 'secret')} cannot be decrypted, of the devices {ids}. Name "
-                "their keys in MFA_ENCRYPTION_KEYS, or reset these people."
+                f"{counted(len(done.lost), 'secret')} cannot be decrypted, of the devices {ids}. "
+                "Name their keys in MFA_ENCRYPTION_KEYS, or reset these people."
             )
 
     def adopt(self, options: Mapping[str, Any]) -> None:
@@ -93,7 +94,7 @@ class Command(BaseCommand):
             raise CommandError("Nothing was moved. --force moves them anyway.")
         done = adopting.adopt(dry_run=is_rehearsal)
         verb = "Would move" if is_rehearsal else "Moved"
-        self.stdout.write(f"{verb} {_say(done.count, 'authenticator app')}.")
+        self.stdout.write(f"{verb} {counted(done.count, 'authenticator app')}.")
         for reason, count in sorted(done.left.items()):
             self.stdout.write(f"Left {count}: {reason}.")
         if done.count:
@@ -105,16 +106,16 @@ class Command(BaseCommand):
     def reset(self, options: Mapping[str, Any]) -> None:
         user = find_user(options["username"])
         name, going = json.dumps(user.get_username()), mfa.list_devices(user)
-        self._list(f"{name} has {_say(len(going), 'device')}.", going)
+        self._list(f"{name} has {counted(len(going), 'device')}.", going)
         if not options["yes"] and not self._is_sure(name):
             raise CommandError("Nothing was removed.")
         count = mfa.changing.reset(user)
-        self.stdout.write(f"Removed {_say(count, 'device')} of {name}.")
+        self.stdout.write(f"Removed {counted(count, 'device')} of {name}.")
         if options["end_sessions"]:
             ended = sessions.revoke_all(user, reason=RevokedReason.REVOKED_BY_STAFF)
-            self.stdout.write(f"Ended {_say(ended, 'session')}.")
+            self.stdout.write(f"Ended {counted(ended, 'session')}.")
         elif live := Session.objects.filter(user_id=user.pk).live().count():
-            self.stdout.write(f"{_say(live, 'session')} left; --end-sessions ends them, too.")
+            self.stdout.write(f"{counted(live, 'session')} left; --end-sessions ends them, too.")
 
     def _list(self, heading: str, devices: Iterable[mfa.OwnedDevice]) -> None:
         self.stdout.write(heading)
@@ -127,7 +128,3 @@ class Command(BaseCommand):
             return input(f"Remove all second factors of {name}? [y/N] ").strip().lower() == "y"
         except EOFError:
             return False
-
-
-def _say(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
