@@ -71,7 +71,8 @@ def connected_to(database: BaseDatabaseWrapper) -> Iterator[None]:
 
 
 def settle() -> None:
-    """Have the database do now what it would else do while something is measured."""
+    """Connect, and have the database do now what it would else do while something is measured."""
+    connection.ensure_connection()
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("CHECKPOINT")

@@ -38,9 +38,7 @@ def run(options: Namespace) -> int:
 def _choose(options: Namespace) -> list[Report]:
     """Return what makes the tables: of all but the large works, of these alone, or of one."""
     large_ones = {
-        name: partial(
-            report, sessions=options.sessions, rounds=options.rounds, turns=options.turns
-        )
+        name: partial(report, sessions=options.sessions, rounds=options.rounds, turns=options.turns)
         for name, report in large.WORKS.items()
     }
     if options.large:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.large import growth
+from benchmarks.large import bulk, clear, growth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 WORKS: Final[Mapping[str, Callable[..., str]]] = {
     "growth": growth.report,
+    "bulk": bulk.report,
+    "clear": clear.report,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django.contrib.auth import get_user_model
 from django.db import connection
@@ -67,26 +67,36 @@ USER_IDS: Final = {
 }
 
 
-def fill(*, sessions: int, began: datetime, until: datetime) -> None:
-    """Make so many sessions, evenly begun between two times, in the order in which they began.
+class Stretch(NamedTuple):
+    """So many sessions, evenly begun between two times."""
 
-    Their users, a tenth as many, come along. All may be used for a day more, but for those whose
-    time is over.
+    sessions: int
+    began: datetime
+    until: datetime
+
+
+def fill(*stretches: Stretch) -> int:
+    """Make sessions in the order in which they began; return how many users they have.
+
+    The users, a tenth as many, come along. All sessions may be used for a day more, but for those
+    whose time is over.
     """
-    users = max(1, sessions // SESSIONS_OF_A_USER)
+    users = max(1, sum(stretch.sessions for stretch in stretches) // SESSIONS_OF_A_USER)
     _add_users(users)
     model = _template()
-    _add_sessions(model, sessions, users, began, until)
+    for stretch in stretches:
+        _add_sessions(model, stretch, users)
     _add_refresh_tokens(model)
     model.refresh_token.delete()
     Session.objects.filter(pk=model.pk).delete()
     tidy()
+    return users
 
 
 def fill_last_month(sessions: int) -> None:
     """Make so many sessions of the last 29 days, none of which has ended."""
     now = timezone.now()
-    fill(sessions=sessions, began=now - timedelta(days=29), until=now)
+    fill(Stretch(sessions, now - timedelta(days=29), now))
 
 
 def tidy() -> None:
@@ -137,25 +147,33 @@ def _template() -> Session:
     return session
 
 
-def _add_sessions(
-    template: Session, count: int, users: int, began: datetime, until: datetime
-) -> None:
-    vendor = connection.vendor
-    moments = MOMENTS[vendor].format(
-        began=_milliseconds(began),
-        step=(_milliseconds(until) - _milliseconds(began)) / count,
-        rows=rows(count),
-    )
-    lifetime = template.expires_at - template.created_at
-    began_at = TIMES[vendor].format(later=0)
+def moments(stretch: Stretch) -> str:
+    """Return SQL for the rows of a stretch: a time and digits by chance for each."""
+    began, until = _milliseconds(stretch.began), _milliseconds(stretch.until)
+    step = (until - began) / stretch.sessions
+    return MOMENTS[connection.vendor].format(began=began, step=step, rows=rows(stretch.sessions))
+
+
+def user_of(users: int) -> str:
+    """Return SQL for the id of one of the users, by chance."""
+    return USER_IDS[connection.vendor].format(first=FIRST_USER, users=users)
+
+
+def time_after(period: timedelta) -> str:
+    """Return SQL for the time so long after that of the row."""
+    return TIMES[connection.vendor].format(later=period // timedelta(milliseconds=1))
+
+
+def _add_sessions(template: Session, stretch: Stretch, users: int) -> None:
+    began = time_after(timedelta(0))
     values = {
-        "id": IDS[vendor],
-        "user": USER_IDS[vendor].format(first=FIRST_USER, users=users),
-        "auth_time": began_at,
-        "created_at": began_at,
-        "expires_at": TIMES[vendor].format(later=lifetime // timedelta(milliseconds=1)),
+        "id": IDS[connection.vendor],
+        "user": user_of(users),
+        "auth_time": began,
+        "created_at": began,
+        "expires_at": time_after(template.expires_at - template.created_at),
     }
-    copy_row(template, moments, values)
+    copy_row(template, moments(stretch), values)
 
 
 def _add_refresh_tokens(template: Session) -> None:

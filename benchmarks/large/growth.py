@@ -5,7 +5,6 @@ Two databases of one server, asked in turn. Beside us stand we ourselves, with f
 
 from __future__ import annotations
 
-from collections import deque
 from functools import partial
 from itertools import cycle
 from typing import TYPE_CHECKING, Final
@@ -13,15 +12,15 @@ from typing import TYPE_CHECKING, Final
 from django.utils import timezone
 
 from benchmarks.databases import connect_to, connected_to, copied, settle
+from benchmarks.large.asking import random_sessions, refreshes
 from benchmarks.large.filling import fill_last_month
 from benchmarks.measuring import measure
 from benchmarks.reporting import tables
-from benchmarks.sides import OURS, Side, WrongAnswer
+from benchmarks.sides import Side, WrongAnswer
 from benchmarks.works import Work
 from benchmarks.works.authenticate import Call
 from jwt_sessions.authentication import JWTSessionAuthentication
-from jwt_sessions.models import Session
-from jwt_sessions.tokens import mint_access_token, mint_refresh_token
+from jwt_sessions.tokens import mint_access_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
     Databases = Mapping[bool, BaseDatabaseWrapper]
 
 FEW: Final = 2_000
-
-# Sessions that are asked for, by chance and in no order: all of the few.
-ASKED_FOR: Final = 2_000
 
 
 def report(*, sessions: int, rounds: int, turns: int) -> str:
@@ -54,15 +50,6 @@ def report(*, sessions: int, rounds: int, turns: int) -> str:
             return tables([measure(work, rounds=rounds) for work in works])
 
 
-def random_sessions() -> list[Session]:
-    """Return as many sessions as are asked for, with what tokens are made of."""
-    by_chance = Session.objects.filter(user__username__startswith="user-").order_by("?")
-    chosen = list(by_chance.values_list("pk", flat=True)[:ASKED_FOR])
-    # Not in the order of the ids, which is that of the table.
-    rows = Session.objects.select_related("user", "refresh_token").in_bulk(chosen)
-    return [rows[pk] for pk in chosen]
-
-
 def authenticate_steps(side: Side, *, databases: Databases) -> Iterator[Callable[[], object]]:
     """Yield a call for each session, and so on."""
     database = databases[side.is_ours]
@@ -80,16 +67,12 @@ def authenticate_steps(side: Side, *, databases: Databases) -> Iterator[Callable
 
 
 def refresh_steps(side: Side, *, databases: Databases) -> Iterator[Callable[[], object]]:
-    """Yield a refresh of each session, and so on with what that returned."""
+    """Yield a refresh of each session, and so on."""
     database = databases[side.is_ours]
     connect_to(database)
-    us = Side(OURS, side.application)
-    tokens = deque(mint_refresh_token(session.refresh_token) for session in random_sessions())
-    while True:
+    for exchange in refreshes(side.application, random_sessions()):
         connect_to(database)
-        exchange = us.post("token/refresh/", {"refresh": tokens.popleft()})
         yield exchange.send
-        tokens.append(exchange.answer()["refresh"])
 
 
 def _work(
