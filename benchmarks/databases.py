@@ -40,7 +40,7 @@ def scratch_environment() -> dict[str, str]:
 
 @contextmanager
 def copied(suffix: str) -> Iterator[BaseDatabaseWrapper]:
-    """Copy the scratch database as it is, yield a connection to the copy, and drop it."""
+    """Copy the database that we are at as it is, yield a connection to the copy, and drop it."""
     original = connections[DEFAULT_DB_ALIAS]
     # On SQLite the last one to close brings what is in the log to the file that is copied.
     original.close()

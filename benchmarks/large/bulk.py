@@ -21,12 +21,14 @@ from jwt_sessions import sessions
 from jwt_sessions.models import BulkRevocation, RevokedReason, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
     from datetime import datetime
+
+    from benchmarks.large.copies import Act
 
 BESIDE: Final = "bare UPDATE"
 
-# Seconds of refreshes before, at most; and a second for so many sessions.
+# Seconds of refreshes before, at most; and a second for so many sessions that are revoked.
 CALM: Final = 10
 SESSIONS_FOR_A_SECOND: Final = 100_000
 
@@ -41,21 +43,16 @@ def report(*, sessions: int, rounds: int, turns: int) -> str:
     half = sessions // 2
     now = timezone.now()
     begun_before = now - timedelta(days=14)
-    fill(
-        Stretch(half, now - timedelta(days=29), begun_before),
-        Stretch(sessions - half, begun_before + timedelta(hours=1), now),
-    )
-    acts = partial(_one_update, begun_before), partial(_in_batches, begun_before)
-    theirs, ours = in_turns(*acts, expected=half, turns=turns)
-    name = f"revoke {half:,} of {sessions:,}"
-    table = comparisons(Comparison(name, BESIDE, "s", theirs, ours, aim=1.5, must=2))
-    calm = min(CALM, max(1, sessions // SESSIONS_FOR_A_SECOND))
-    rows = [
-        row
-        for label, act in zip((f"the {BESIDE}", "ours"), acts, strict=True)
-        for row in _meanwhile(label, act, begun_before, calm=calm, expected=half)
-    ]
-    return f"{table}\n\n{format_rows([*HEADINGS, *rows])}"
+    with fresh_copy("filled"):
+        fill(
+            Stretch(half, now - timedelta(days=29), begun_before),
+            Stretch(sessions - half, begun_before + timedelta(hours=1), now),
+        )
+        acts = partial(_one_update, begun_before), partial(_in_batches, begun_before)
+        theirs, ours = in_turns(*acts, expected=half, turns=turns)
+        name = f"revoke {half:,} of {sessions:,}"
+        table = comparisons(Comparison(name, BESIDE, "s", theirs, ours, aim=1.5, must=2))
+        return f"{table}\n\n{_refreshes(*acts, begun_before, expected=half)}"
 
 
 def _one_update(begun_before: datetime) -> int:
@@ -69,17 +66,21 @@ def _in_batches(begun_before: datetime) -> int:
     return sessions.revoke_in_batches(concerned, reason="in batches").done
 
 
-def _meanwhile(
-    label: str, act: Callable[[], int], begun_before: datetime, *, calm: float, expected: int
-) -> list[tuple[str, ...]]:
-    """Return what refreshes took before and during an act, on a fresh copy."""
+def _refreshes(theirs: Act, ours: Act, begun_before: datetime, *, expected: int) -> str:
+    """Return the table of refreshes before and during either."""
+    watch = partial(_watch, begun_before=begun_before, expected=expected)
+    return format_rows([*HEADINGS, *watch(f"the {BESIDE}", theirs), *watch("ours", ours)])
+
+
+def _watch(
+    label: str, act: Act, *, begun_before: datetime, expected: int
+) -> Iterator[tuple[str, ...]]:
+    """Yield what refreshes took before and during an act, on a fresh copy."""
     with fresh_copy(), refreshing(begun_since=begun_before) as foreground:
         before = monotonic()
-        sleep(calm)
+        sleep(min(CALM, max(1, expected // SESSIONS_FOR_A_SECOND)))
         start = monotonic()
         seconds_of(act, expected=expected)
         end = monotonic()
-    return [
-        (f"before {label}", *milliseconds(foreground.between(before, start))),
-        (f"during {label}", *milliseconds(foreground.between(start, end))),
-    ]
+    yield f"before {label}", *milliseconds(foreground.between(before, start))
+    yield f"during {label}", *milliseconds(foreground.between(start, end))

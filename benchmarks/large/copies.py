@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def fresh_copy() -> Iterator[BaseDatabaseWrapper]:
-    """Be at a copy of the scratch database for a while."""
-    with copied("copy") as copy, connected_to(copy):
+def fresh_copy(suffix: str = "copy") -> Iterator[BaseDatabaseWrapper]:
+    """Be for a while at a copy of the database that we are at."""
+    with copied(suffix) as copy, connected_to(copy):
         settle()
         yield copy
 
