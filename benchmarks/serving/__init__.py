@@ -41,7 +41,7 @@ def report(*, rounds: int) -> str:
             turns.reverse()
     theirs, ours = rates
     table = comparisons(Comparison("request", BESIDE, "a second", theirs, ours, aim=1.24, must=1.1))
-    return f"{table}\nHere more is better: the ratio should reach the aim, and must not be below `must`."
+    return f"{table}\nHere more is better: the ratio should reach `aim`, and not be below `must`."
 
 
 def _questions(side: Side) -> Iterator[Question]:
