@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 BESIDE: Final = "simplejwt"
 
-# Requests of one side before it is the other one's turn: about a second.
-BLOCK: Final = 1_000
+# Requests of one side before it is the other one's turn: less than a second.
+BLOCK: Final = 500
 WARM_UP: Final = 200
 
 # Rounds of other works for one turn of each side here.
-ROUNDS_FOR_A_TURN: Final = 5
+ROUNDS_FOR_A_TURN: Final = 2
 
 
 def report(*, rounds: int) -> str:
