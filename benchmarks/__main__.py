@@ -12,7 +12,7 @@ import django
 
 from benchmarks import UNAVAILABLE
 
-DATABASES: Final = ("sqlite", "postgresql")
+DATABASES: Final = ("sqlite", "postgresql", "postgresql-prepared")
 
 
 def main(arguments: list[str]) -> int:
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     _set_up(options.database)
     from benchmarks.running import run  # it needs the models, which are ready only now
 
-    return run(options.database, rounds=options.rounds, only=options.only)
+    return run(options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -34,6 +34,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--database", choices=[*DATABASES, "all"], default="all")
     parser.add_argument("--rounds", type=int, default=100, help="blocks of each side (100)")
     parser.add_argument("--only", metavar="NAME", help="the one work to measure")
+    parser.add_argument(
+        "--large", action="store_true", help="the works on millions of sessions, and no others"
+    )
+    parser.add_argument(
+        "--sessions", type=int, default=2_000_000, help="sessions of the large works (2,000,000)"
+    )
+    parser.add_argument(
+        "--turns", type=int, default=3, help="turns of each side where one takes seconds (3)"
+    )
     parser.add_argument(
         "--algorithms", action="store_true", help="what each algorithm costs, and nothing else"
     )

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
     Steps = Iterator[Callable[[], object]]
 
-# Operations of one side before it is the other one's turn.
-BLOCK: Final = 10
-
 WARM_UP: Final = 50
 
 
@@ -71,7 +68,7 @@ def measure(work: Work, *, rounds: int) -> Measurement:
         with frozen_heap():
             for _ in range(rounds):
                 for steps, seen in turns:
-                    seen.blocks.append(_time_block(steps, times=work.times))
+                    seen.blocks.append(_time_block(steps, work))
                 # So that it is no advantage to be first.
                 turns.reverse()
     return Measurement(work, *series)
@@ -83,10 +80,10 @@ def _warm_up(steps: Steps) -> Series:
     return Series(count_statements(next(steps)), blocks=[])
 
 
-def _time_block(steps: Steps, *, times: int) -> list[float]:
+def _time_block(steps: Steps, work: Work) -> list[float]:
     # Garbage is collected between blocks, whoever left it, and never within one.
     gc.collect()
-    return [time_operation(next(steps), times=times) for _ in range(BLOCK)]
+    return [time_operation(next(steps), times=work.times) for _ in range(work.block)]
 
 
 def time_operation(operation: Callable[[], object], *, times: int = 1) -> float:

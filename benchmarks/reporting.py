@@ -17,11 +17,15 @@ import rest_framework_simplejwt
 from cryptography.hazmat.backends.openssl import backend as openssl
 from django.db import connection
 
+from benchmarks.settings import CHOSEN_DATABASE
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from benchmarks.comparing import Comparison
     from benchmarks.measuring import Measurement
 
+TWO_DIGITS: Final = 100
 FOUR_DIGITS: Final = 1000
 
 
@@ -45,16 +49,27 @@ def header(*facts: str) -> str:
 def database() -> str:
     """Return the name and the version of the database."""
     numbers = ".".join(map(str, connection.get_database_version()))
-    return f"{connection.display_name} {numbers}"
+    how = " by prepared statements" if CHOSEN_DATABASE.endswith("prepared") else ""
+    return f"{connection.display_name} {numbers}{how}"
 
 
 def tables(measurements: Sequence[Measurement]) -> str:
     """Return a table for each that stands beside us, and in it a row for each work."""
-    groups = groupby(measurements, key=lambda measurement: measurement.work.beside)
+    groups = groupby(measurements, key=lambda each: (each.work.beside, each.work.ours))
     return "\n\n".join(
-        format_rows([*_headings(beside), *(_row(measurement) for measurement in group)])
-        for beside, group in groups
+        format_rows([*_headings(*names), *(_row(measurement) for measurement in group)])
+        for names, group in groups
     )
+
+
+def comparisons(*measured: Comparison) -> str:
+    """Return a table of what is not measured in microseconds; all stand beside the same."""
+    beside, unit = measured[0].beside, measured[0].unit
+    headings = [
+        ("", beside, "ours", "", "", "", "ratio by turns"),
+        ("work", unit, unit, "ratio", "aim", "must", "low   mid  high"),
+    ]
+    return format_rows([*headings, *(_comparison_row(comparison) for comparison in measured)])
 
 
 def format_rows(rows: Sequence[Sequence[str]]) -> str:
@@ -70,27 +85,45 @@ def microseconds(nanoseconds: float) -> str:
     return f"{value:.1f}" if value < FOUR_DIGITS else f"{value:,.0f}"
 
 
-def _headings(beside: str) -> tuple[tuple[str, ...], ...]:
+def _headings(beside: str, ours: str) -> tuple[tuple[str, ...], ...]:
     return (
-        ("", beside, "ours", "", "", "", "ratio by blocks", "statements", ""),
-        ("work", "µs", "µs", "ratio", "aim", "must", "low   mid  high", beside, "ours"),
+        ("", beside, ours, "", "", "", "ratio by blocks", "statements", ""),
+        ("work", "µs", "µs", "ratio", "aim", "must", "low   mid  high", beside, ours),
     )
 
 
 def _row(measurement: Measurement) -> tuple[str, ...]:
-    ratios = measurement.block_ratios
-    spread = (ratios[0], median(ratios), ratios[-1])
+    goals = measurement.work.goals_on(CHOSEN_DATABASE)
     return (
         measurement.work.name,
         microseconds(measurement.theirs.median),
         microseconds(measurement.ours.median),
         f"{measurement.ratio:.2f}",
-        _ratio_or_dash(measurement.work.aim),
-        _ratio_or_dash(measurement.work.must),
-        "  ".join(f"{ratio:.2f}" for ratio in spread),
+        *map(_ratio_or_dash, goals),
+        _spread(measurement.block_ratios),
         str(measurement.theirs.statements),
         str(measurement.ours.statements),
     )
+
+
+def _comparison_row(comparison: Comparison) -> tuple[str, ...]:
+    return (
+        comparison.name,
+        _figure(median(comparison.theirs)),
+        _figure(median(comparison.ours)),
+        f"{comparison.ratio:.2f}",
+        *map(_ratio_or_dash, (comparison.aim, comparison.must)),
+        _spread(comparison.ratios),
+    )
+
+
+def _figure(value: float) -> str:
+    # Three digits at least.
+    return f"{value:.2f}" if value < TWO_DIGITS else f"{value:,.0f}"
+
+
+def _spread(ratios: Sequence[float]) -> str:
+    return "  ".join(f"{ratio:.2f}" for ratio in (ratios[0], median(ratios), ratios[-1]))
 
 
 def _ratio_or_dash(ratio: float | None) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from datetime import timedelta
 
 SECRET_KEY = "a-key-for-benchmarks-that-is-long-enough-to-please-every-check"
 ALLOWED_HOSTS = ["testserver"]
@@ -56,11 +57,28 @@ POSTGRESQL = {
     "PASSWORD": os.environ.get("POSTGRES_PASSWORD", ""),
 }
 
+# The same server, asked by statements that it has parsed and planned before. Django has this off,
+# because poolers of connections may not know it.
+POSTGRESQL_PREPARED = {
+    **POSTGRESQL,
+    "OPTIONS": {"server_side_binding": True, "prepare_threshold": 1},
+}
+
+DATABASE_CHOICES = {
+    "sqlite": SQLITE,
+    "postgresql": POSTGRESQL,
+    "postgresql-prepared": POSTGRESQL_PREPARED,
+}
+
+CHOSEN_DATABASE = os.environ.get("BENCHMARK_DATABASE", "sqlite")
+
+# Further processes of a run are told the name of the scratch database, which is there already.
+SCRATCH_NAME = os.environ.get("BENCHMARK_NAME")
+
 DATABASES = {
     "default": {
-        **{"sqlite": SQLITE, "postgresql": POSTGRESQL}[
-            os.environ.get("BENCHMARK_DATABASE", "sqlite")
-        ],
+        **DATABASE_CHOICES[CHOSEN_DATABASE],
+        **({"NAME": SCRATCH_NAME} if SCRATCH_NAME else {}),
         # Persistent connections: connecting would cost both sides more than the work.
         "CONN_MAX_AGE": None,
     }
@@ -71,8 +89,10 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 SIGNING_KEY = "the-one-key-that-both-sides-sign-with-by-HS256"
 
+# For both sides. An access token is good for as long as a run may take.
 SIMPLE_JWT = {
     "SIGNING_KEY": SIGNING_KEY,
+    "ACCESS_TOKEN_LIFETIME": timedelta(days=1),
     "ROTATE_REFRESH_TOKENS": True,
     "BLACKLIST_AFTER_ROTATION": True,
     "UPDATE_LAST_LOGIN": True,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.keys import settings_to_sign_with
 from benchmarks.settings import JWT_SESSIONS
-from benchmarks.works import code, login, mint, read, refresh
+from benchmarks.works import authenticate, code, login, mint, read, refresh
 from jwt_sessions.rates import DEFAULT_THROTTLE_RATES
 
 if TYPE_CHECKING:
@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 class Work:
     """What is done, and how its ratio, us to what stands beside us, should come out.
 
-    Without `aim` and `must` it is measured for interest. `times` is how often an operation is run
-    for one timing, where once is over too soon for the clock.
+    Without `aim` and `must` it is measured for interest; `goals` has both where they are others
+    on some database. `block` operations are one side's before it is the other one's turn. `times`
+    is how often an operation is run for one timing, where once is over too soon for the clock.
     """
 
     name: str
@@ -43,7 +44,14 @@ class Work:
     must: float | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     beside: str = "simplejwt"
+    ours: str = "ours"
+    block: int = 10
     times: int = 1
+    goals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def goals_on(self, database: str) -> tuple[float | None, float | None]:
+        """Return what the ratio should and must be on `database`."""
+        return self.goals.get(database, (self.aim, self.must))
 
 
 # DRF's throttle counts by caller alone; ours by caller and by account or session.
@@ -85,6 +93,17 @@ WORKS: Final = (
     Work("recovery code, the same", partial(code.steps, is_recovery_code=True)),
     Work("refresh, limited", refresh.steps, aim=0.35, must=0.50, settings=THROTTLED),
     Work("login, limited", login.steps, aim=1.2, must=1.5, settings=THROTTLED),
+    Work(
+        "authenticate",
+        authenticate.steps,
+        # With the default number of rounds each token is presented once.
+        block=50,
+        goals={
+            "sqlite": (0.36, 0.50),
+            "postgresql": (0.68, 0.85),
+            "postgresql-prepared": (0.53, 0.70),
+        },
+    ),
     _read("HS256", aim=0.4, must=0.7),
     _read("RS256", aim=0.8, must=1.0),
     _read("ES256", aim=0.8, must=1.0),
