@@ -18,6 +18,7 @@ from jwt_sessions.models import RevokedReason, RevokedSession, Session
 from jwt_sessions.revocation import why_dead
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
     from django.urls import URLPattern
@@ -62,15 +63,20 @@ class SessionRecordAdmin(ReadOnlyAdmin):
                 ]
             },
         ),
-        (_("Revocation"), {"fields": ["revoked_at", "revoked_reason", "revoked_by"]}),
+        (_("Revocation"), {"fields": ["revoked_at", "revoked_reason", "revoker"]}),
     ]
     search_help_text = _("Search by the name that people sign in with.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
-        return super().get_queryset(request).select_related("user", "refresh_token", "revoked_by")
+        along = ("user", "refresh_token", "revoked_by", "bulk_revocation__by")
+        return super().get_queryset(request).select_related(*along)
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         return [f"user__{get_user_model().USERNAME_FIELD}"]
+
+    @admin.display(description=_("revoked by"))
+    def revoker(self, session: Session) -> AbstractBaseUser | None:
+        return session.revoker
 
     @admin.display(description=pgettext_lazy("of a session", "state"))
     def state(self, session: Session) -> str:
@@ -172,7 +178,7 @@ class RevokedSessionAdmin(SessionRecordAdmin):
         "created_at",
         "revoked_at",
         "revoked_reason",
-        "revoked_by",
+        "revoker",
     ]
 
     def history_view(

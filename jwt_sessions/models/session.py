@@ -134,7 +134,7 @@ class Session(models.Model):
         related_name="+",
         verbose_name=_("revoked by"),
     )
-    # The record of why outlives the sessions.
+    # Says also by whom. The record outlives the sessions.
     bulk_revocation = models.ForeignKey(
         "jwt_sessions.BulkRevocation",
         on_delete=models.PROTECT,
@@ -188,6 +188,11 @@ class Session(models.Model):
     def is_revoked(self) -> bool:
         """Whether it was ended before its time."""
         return self.revoked_at is not None
+
+    @property
+    def revoker(self) -> AbstractBaseUser | None:
+        """Who revoked it, if that is known: of one among many, the bulk revocation says so."""
+        return self.bulk_revocation.by if self.bulk_revocation else self.revoked_by
 
     @property
     def is_expired(self) -> bool:
