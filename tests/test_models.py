@@ -6,11 +6,13 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from jwt_sessions import sessions
 from jwt_sessions.models import (
+    Among,
     RefreshToken,
     RevokedReason,
     RevokedSession,
@@ -136,3 +138,25 @@ def test_sessions_are_read_where_they_are_written(phone, settings):
     assert phone.refresh().status_code == 200
     phone.post("logout/")
     assert phone.call_protected().status_code == 401
+
+
+@proves("P12")
+def test_p12_sqlite_finds_sessions_by_whose_or_which_they_are(alice):
+    """Without statistics it would look through all that are not revoked."""
+    if connection.vendor != "sqlite":
+        pytest.skip("this run is not on sqlite")
+    sids = [sessions.start(alice).session.pk for _ in range(3)]
+    theirs = Session.objects.filter(user=alice)
+    with CaptureQueriesContext(connection) as captured:
+        list(theirs.live())
+        theirs.live().count()
+        Session.objects.filter(Among("pk", sids)).revoke(reason=RevokedReason.SIGNED_OUT)
+        sessions.revoke_all(alice, reason=RevokedReason.SIGNED_OUT)
+        theirs.update_unrevoked(device_name="New name")
+    with connection.cursor() as cursor:
+        for query in captured:
+            cursor.execute("EXPLAIN QUERY PLAN " + query["sql"])
+            plan = " ".join(step[3] for step in cursor.fetchall())
+            assert "jwt_sessions_of_user" in plan or "autoindex_jwt_sessions_session_1" in plan
+            assert "jwt_sessions_over" not in plan
+            assert "SCAN jwt_sessions" not in plan

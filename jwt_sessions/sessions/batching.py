@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 # Measured: more at a time saves little, and others wait longer.
-BATCH_SIZE: Final = 2_000
+BATCH_SIZE: Final = 5_000
 
 # Seconds between two batches on SQLite.
-PAUSE: Final = 0.02
+PAUSE: Final = 0.005
 
 
 def lock_next(candidates: QuerySet[Any], size: int) -> list[UUID]:

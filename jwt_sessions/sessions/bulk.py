@@ -101,7 +101,7 @@ def concerned(queryset: SessionQuerySet, *, until: Any = None) -> SessionQuerySe
     As with ``revoke_all``, those that lay unused for too long are among them.
     """
     began = queryset.filter(created_at__lte=until or timezone.now())
-    return began.unexpired().filter(revoked_at=None)
+    return began.unexpired().unrevoked()
 
 
 def narrowable(queryset: SessionQuerySet) -> SessionQuerySet:
@@ -190,7 +190,7 @@ class _Run:
         with transaction.atomic(using=self.alias, durable=True):
             rows = Session.objects.filter(Among("pk", ids))
             if has_locks() and not wait:
-                free = lock_next(rows.filter(revoked_at=None).order_by("pk"), len(ids))
+                free = lock_next(rows.unrevoked().order_by("pk"), len(ids))
                 rows = Session.objects.filter(Among("pk", free))
             # By whom, the record says: a name in each would be a million rows to change when that
             # person is deleted, and locks on a person in each batch.
