@@ -18,7 +18,7 @@ import pytest
 from django.db import connection, connections, models, transaction
 from django.db.models.sql import Query
 from django.db.models.sql.compiler import SQLCompiler
-from django.test.utils import CaptureQueriesContext
+from django.test.utils import CaptureQueriesContext, isolate_apps
 from django.utils import timezone
 
 from jwt_sessions import sessions
@@ -170,6 +170,7 @@ def test_nobody_at_all(db):
     "rows",
     [
         lambda: lockers().annotate(more=models.F("number") + 1),
+        lambda: lockers().annotate(more=models.F("number")),
         lambda: lockers().none(),
         lambda: lockers().filter(number=7),
         lambda: lockers().filter(number__contains="%"),
@@ -230,6 +231,37 @@ def test_after_a_changed_setting_it_is_compiled_anew(phone, settings):
     assert describe(found) == describe(session_by_orm(phone.session.pk))
     settings.USE_TZ = True
     assert describe(find_session(phone.session.pk)) == describe(before)
+
+
+def test_a_setting_that_changes_while_it_is_compiled(db):
+    locker = Locker.objects.create()
+    compiled = []
+
+    def rows():
+        compiled.append(lookup)
+        lookup.forget()
+        return lockers()
+
+    lookup = CompiledLookup(Locker, rows)
+    for _ in range(2):
+        assert lookup.get(locker.pk)
+    assert len(compiled) == 2
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="others have no such names")
+@pytest.mark.parametrize("name", ["share in %", "%d", "%(pk)s"])
+@isolate_apps("tests.user_models")
+def test_a_column_with_a_percent_sign_in_its_name(name, db):
+    class Share(models.Model):
+        id = models.UUIDField(primary_key=True, default=uuid4)
+        share = models.IntegerField(db_column=name)
+
+        class Meta:
+            app_label = "user_models"
+
+    connection.cursor().execute(f'CREATE TABLE user_models_share ("id" char(32), "{name}" int)')
+    share = Share.objects.create(share=7)
+    assert CompiledLookup(Share, lambda: PrimaryQuerySet(Share)).get(share.pk).share == 7
 
 
 class EverythingApart:
@@ -298,6 +330,38 @@ class PeopleHiddenLate(models.Manager):
         return models.QuerySet(self.model, query=HidingQuery(self.model), using=self._db)
 
 
+class Tenant(models.Expression):
+    """Known no sooner than when the query is compiled."""
+
+    output_field = models.CharField()
+
+    def as_sql(self, compiler, connection):
+        return "%s", [TENANT.get()]
+
+
+class PeopleOfTheTenantLate(models.Manager):
+    def get_queryset(self):
+        field = self.model.USERNAME_FIELD
+        return super().get_queryset().filter(**{f"{field}__startswith": Tenant()})
+
+
+class PeopleSignedInByTheTenant(models.Manager):
+    """The condition is one of the join; what is asked of the joined row is always the same."""
+
+    def get_queryset(self):
+        here = models.Q(jwt_sessions__device_name__startswith=TENANT.get())
+        own = models.FilteredRelation("jwt_sessions", condition=here)
+        return super().get_queryset().annotate(own=own).filter(own__isnull=False)
+
+
+class TenantQuerySet(models.QuerySet):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if not self.query.where:
+            field = self.model.USERNAME_FIELD
+            self.query.add_q(models.Q(**{f"{field}__startswith": TENANT.get()}))
+
+
 class TestWhomTheManagerHides:
     """Whoever the user model's default manager hides is not found, at the time of asking."""
 
@@ -317,8 +381,20 @@ class TestWhomTheManagerHides:
         with no_compiling(monkeypatch):
             assert find_session(sid).pk == sid
 
-    def test_a_filter_may_change_from_one_request_to_the_next(self, phone, alice, monkeypatch):
-        hide_by(PeopleOfTheTenant(), alice, monkeypatch)
+    @pytest.mark.parametrize(
+        "manager",
+        [
+            PeopleOfTheTenant,
+            PeopleOfTheTenantLate,
+            PeopleSignedInByTheTenant,
+            models.Manager.from_queryset(TenantQuerySet),
+        ],
+    )
+    def test_a_filter_may_change_from_one_request_to_the_next(
+        self, manager, phone, alice, monkeypatch
+    ):
+        Session.objects.update(device_name="alice's phone")
+        hide_by(manager(), alice, monkeypatch)
         assert find_session(phone.session.pk)
         token = TENANT.set("somebody else")
         assert find_session(phone.session.pk) is None

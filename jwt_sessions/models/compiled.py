@@ -14,13 +14,12 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 from uuid import UUID, uuid4
 
-from django.contrib.auth import get_user_model
 from django.core.exceptions import EmptyResultSet
 from django.core.signals import setting_changed
 from django.db import connections, models, router
 from django.db.models.expressions import Col
-from django.db.models.manager import BaseManager
-from django.db.models.sql import Query
+
+from jwt_sessions.models.shown_users import ShownUsers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -64,34 +63,14 @@ class CompiledLookup(Generic[M]):
         # would keep it open when its thread is gone.
         kept: dict[Any, tuple[object, ShownUsers, Plan | None]]
         kept = connection.__dict__.setdefault("jwt_sessions_plans", {})
+        # Read first: a setting that changes meanwhile makes this plan an old one.
+        current = self._since
         since, users, plan = kept.get(self) or (None, None, None)
-        if since is not self._since or users is None or not users.are_the_same():
+        if since is not current or users is None or not users.are_the_same():
             users = ShownUsers()
             plan = compile_plan(self.rows(), connection) if users.can_be_told else None
-            kept[self] = self._since, users, plan
+            kept[self] = current, users, plan
         return plan
-
-
-class ShownUsers:
-    """Whom the user model's default manager showed when a query was compiled."""
-
-    def __init__(self) -> None:
-        self.model: Any = get_user_model()
-        self.manager = self.model._default_manager
-        query = self.manager.get_queryset().query
-        # A filter may be another one each time, by tenant say.
-        self.condition = None
-        if type(self.manager).get_queryset is not BaseManager.get_queryset:
-            self.condition = query.where
-        # Of a query class of the project's own, nobody knows when it filters.
-        self.can_be_told = type(query) is Query
-
-    def are_the_same(self) -> bool:
-        """Whether the same are shown now."""
-        manager = self.model._default_manager
-        return manager is self.manager and (
-            self.condition is None or manager.get_queryset().query.where == self.condition
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +135,8 @@ def compile_plan(rows: PrimaryQuerySet[Any], connection: BaseDatabaseWrapper) ->
         text, values = compiler.as_sql()
     except EmptyResultSet:
         return None
+    if compiler.annotation_col_map:
+        return None
     columns = [expression for expression, *_ in compiler.select]
     marker = key.get_db_prep_value(example, connection)
     places = [number for number, value in enumerate(values) if value == marker]
@@ -174,7 +155,8 @@ def compile_plan(rows: PrimaryQuerySet[Any], connection: BaseDatabaseWrapper) ->
 def _name_parameters(sql: str, names: Sequence[str]) -> str:
     # By position, Django's SQLite backend would search the text for them each time.
     left = iter(names)
-    return re.sub("%[%s]", lambda found: "%%" if found[0] == "%%" else f"%({next(left)})s", sql)
+    # A percent sign that stands alone is part of a column's name.
+    return re.sub("%[%s]?", lambda found: f"%({next(left)})s" if found[0] == "%s" else "%%", sql)
 
 
 def _read_shape(info: Mapping[str, Any], columns: Sequence[Any]) -> Shape:
