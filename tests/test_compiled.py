@@ -22,7 +22,13 @@ from django.test.utils import CaptureQueriesContext, isolate_apps
 from django.utils import timezone
 
 from jwt_sessions import sessions
-from jwt_sessions.models import CompiledLookup, RefreshToken, RevokedReason, Session
+from jwt_sessions.models import (
+    CompiledLookup,
+    RefreshToken,
+    RevokedReason,
+    Session,
+    shown_users,
+)
 from jwt_sessions.models.primary import PrimaryQuerySet
 from jwt_sessions.revocation import find_session
 from jwt_sessions.sessions.refreshing import load_refresh_token
@@ -177,13 +183,55 @@ def test_nobody_at_all(db):
     ],
 )
 def test_queries_of_another_kind_are_answered_too(rows, db):
-    locker = Locker.objects.create(number=7)
+    locker, _ = Locker.objects.create(number=7), Locker.objects.create(number=7)
     lookup = CompiledLookup(Locker, rows)
     expected = rows().filter(pk=locker.pk).first()
     for _ in range(2):
         found = lookup.get(locker.pk)
         assert describe(found) == describe(expected)
         assert getattr(found, "more", None) == getattr(expected, "more", None)
+        assert lookup.get(uuid4()) is None
+
+
+def assert_left_to_the_orm(lookup, here, there):
+    assert [lookup.get(each.pk) for each in (here, there)] == [here, there]
+    assert lookup.get(uuid4()) is None
+    *_, plan = connection.jwt_sessions_plans[lookup]
+    assert plan is None
+
+
+def test_a_database_that_takes_no_parameters_by_name(db, monkeypatch):
+    monkeypatch.setattr(connection.features, "supports_paramstyle_pyformat", False)
+    lookup = CompiledLookup(Locker, lockers)
+    assert_left_to_the_orm(lookup, Locker.objects.create(), Locker.objects.create())
+
+
+class Opaque(str):
+    """Equals nothing but itself."""
+
+    __slots__ = ()
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
+class OpaqueKey(models.UUIDField):
+    def get_db_prep_value(self, value, connection, prepared=False):
+        value = super().get_db_prep_value(value, connection, prepared)
+        return value and Opaque(value)
+
+
+@isolate_apps("tests.user_models")
+def test_a_key_that_is_not_found_among_the_parameters(db):
+    class SameLocker(models.Model):
+        id = OpaqueKey(primary_key=True)
+
+        class Meta:
+            app_label = "user_models"
+            db_table = Locker._meta.db_table
+
+    one, other = Locker.objects.create(), Locker.objects.create()
+    lookup = CompiledLookup(SameLocker, lambda: PrimaryQuerySet(SameLocker))
+    assert_left_to_the_orm(lookup, SameLocker(one.pk), SameLocker(other.pk))
 
 
 @pytest.mark.proves("P12")
@@ -223,9 +271,11 @@ def test_a_wrapper_may_refuse_it(phone):
         find_session(phone.session.pk)
 
 
-def test_after_a_changed_setting_it_is_compiled_anew(phone, settings):
+def test_after_a_changed_setting_it_is_compiled_anew(phone, settings, monkeypatch):
     before = find_session(phone.session.pk)
     settings.USE_TZ = False
+    with no_compiling(monkeypatch), pytest.raises(AssertionError, match="compiled"):
+        find_session(phone.session.pk)
     found = find_session(phone.session.pk)
     assert found.created_at.tzinfo is None
     assert describe(found) == describe(session_by_orm(phone.session.pk))
@@ -400,6 +450,23 @@ class TestWhomTheManagerHides:
         assert find_session(phone.session.pk) is None
         assert load_refresh_token(phone.session.pk) is None
         TENANT.reset(token)
+        assert find_session(phone.session.pk)
+
+    def test_a_manager_may_be_given_a_filter_of_its_own(self, phone, alice, monkeypatch):
+        manager = models.Manager()
+        hide_by(manager, alice, monkeypatch)
+        manager.get_queryset = lambda: PeopleOfTheTenant.get_queryset(theirs)
+        theirs = PeopleOfTheTenant()
+        theirs.model = type(alice)
+        assert find_session(phone.session.pk)
+        token = TENANT.set("somebody else")
+        assert find_session(phone.session.pk) is None
+        TENANT.reset(token)
+
+    def test_a_manager_that_hides_nobody_is_not_asked_again(self, phone, alice, monkeypatch):
+        hide_by(models.Manager(), alice, monkeypatch)
+        assert find_session(phone.session.pk)
+        monkeypatch.delattr(shown_users, "describe")
         assert find_session(phone.session.pk)
 
     def test_a_query_that_filters_late_is_left_to_the_orm(self, phone, alice, monkeypatch):

@@ -16,14 +16,12 @@ from django.test.utils import register_lookup
 from django.utils.functional import SimpleLazyObject
 
 from jwt_sessions.models import Session
+from jwt_sessions.models.session import SessionKind
 from jwt_sessions.models.shown_users import describe
 from tests.user_models.models import Locker, Robot
 
+EITHER = Q(number=1) | Q(robot=None)
 TENANT = ContextVar("tenant", default="api")
-
-
-class Motto(models.TextChoices):
-    EXCELSIOR = "excelsior"
 
 
 class Tenant(models.Expression):
@@ -65,9 +63,9 @@ def sessions_of(tenant):
         lambda: lockers(number__in=[1, 2]),
         lambda: lockers(number__range=(1, 2)),
         lambda: lockers(robot__motto="x", robot__maker__motto="y"),
-        lambda: Robot.objects.filter(motto=Motto.EXCELSIOR),
+        lambda: Session.objects.filter(kind=SessionKind.API),
         lambda: Locker.objects.exclude(number__gt=5),
-        lambda: Locker.objects.filter(Q(number=1) | Q(robot=None)),
+        lambda: Locker.objects.filter(EITHER),
         lambda: Robot.objects.filter(motto__startswith="a", built_on__lt=date(2026, 1, 1)),
         lambda: Session.objects.filter(created_at__lt=datetime(2026, 1, 1, tzinfo=UTC)),
         lambda: Locker.objects.annotate(more=F("number") + 1).select_related("robot").only("id"),
@@ -90,11 +88,18 @@ def test_a_filter_is_the_same_that_is_written_the_same(rows):
         # The last table of both is the user's, by the same name.
         (lockers(customer__is_active=True), lockers(member__is_active=True)),
         (
-            Locker.objects.filter(Q(number=1) | Q(robot=None)),
-            Locker.objects.filter(Q(number=1) & Q(robot=None)),
+            Session.objects.filter(user__is_active=True),
+            Session.objects.filter(revoked_by__is_active=True),
         ),
+        (
+            lockers(robot__motto="x").filter(robot__maker__motto="y"),
+            lockers(robot__maker__motto="x").filter(robot__motto="y"),
+        ),
+        (Locker.objects.filter(EITHER), Locker.objects.exclude(EITHER)),
+        (Locker.objects.exclude(EITHER), Locker.objects.exclude(number=1, robot=None)),
         (Robot.objects.filter(settings=True), Robot.objects.filter(settings=1)),
-        (Robot.objects.filter(price=1), Robot.objects.filter(weight=1)),
+        (Robot.objects.filter(settings=[1]), Robot.objects.filter(settings=1)),
+        (Session.objects.filter(browser="x"), Session.objects.filter(platform="x")),
     ],
 )
 def test_another_filter_is_another_one(one, other):
@@ -129,3 +134,11 @@ def test_another_filter_is_another_one(one, other):
 def test_what_may_select_others_unseen_cannot_be_told(rows):
     with register_lookup(models.CharField, OfTheTenant):
         assert describe(rows().query) is None
+
+
+def test_a_join_may_have_a_condition_of_its_own(monkeypatch):
+    restriction = Exact(F("pk"), Tenant())
+    rows = lockers(robot__motto="x")
+    field = Locker._meta.get_field("robot")
+    monkeypatch.setattr(field, "get_extra_restriction", lambda *aliases: restriction)
+    assert describe(rows.query) is None

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 from uuid import UUID, uuid4
 
 from django.core.exceptions import EmptyResultSet
 from django.core.signals import setting_changed
 from django.db import connections, models, router
-from django.db.models.expressions import Col
 
 from jwt_sessions.models.shown_users import ShownUsers
 
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.models.expressions import Col
 
     from jwt_sessions.models.primary import PrimaryQuerySet
 
@@ -37,7 +36,8 @@ PK: Final = "pk"
 class CompiledLookup(Generic[M]):
     """Finds instances of `model` as ``rows().filter(pk=...)`` does; the primary key is a UUID.
 
-    `rows` may depend on the settings and on the user model's default manager, on nothing else.
+    `rows` may depend on the settings and on the user model's default manager, on nothing else. What
+    it loads along, it finds by foreign keys of `model`.
     """
 
     def __init__(self, model: type[M], rows: Callable[[], PrimaryQuerySet[M]]) -> None:
@@ -107,7 +107,7 @@ class Shape:
 
     model: type[models.Model]
     names: Sequence[str]
-    values: Callable[[Sequence[Any]], Sequence[Any]]
+    values: slice
     pk_place: int
     # Each with what lets it be found from the instance, and what lets that be found from it.
     related: Sequence[tuple[Shape, Callable[[Any, Any], None], Callable[[Any, Any], None]]]
@@ -116,7 +116,7 @@ class Shape:
         """Return the instance, or None where the join found nothing."""
         if row[self.pk_place] is None:
             return None
-        instance = self.model.from_db(alias, self.names, self.values(row))
+        instance = self.model.from_db(alias, self.names, row[self.values])
         for shape, set_here, set_there in self.related:
             other = shape.build(row, alias)
             set_here(instance, other)
@@ -140,7 +140,7 @@ def compile_plan(rows: PrimaryQuerySet[Any], connection: BaseDatabaseWrapper) ->
     columns = [expression for expression, *_ in compiler.select]
     marker = key.get_db_prep_value(example, connection)
     places = [number for number, value in enumerate(values) if value == marker]
-    if len(places) != 1 or not all(isinstance(column, Col) for column in columns):
+    if len(places) != 1:
         return None
     names = [PK if number in places else f"p{number}" for number in range(len(values))]
     return Plan(
@@ -161,24 +161,16 @@ def _name_parameters(sql: str, names: Sequence[str]) -> str:
 
 def _read_shape(info: Mapping[str, Any], columns: Sequence[Any]) -> Shape:
     """Return what Django's compiler tells of one model of a query."""
-    model = info["model"]
-    places = {columns[place].target.attname: place for place in info["select_fields"]}
-    # In the order in which a model takes them, which is not that of a query where it has parents.
-    names = [f.attname for f in model._meta.concrete_fields if f.attname in places]
+    model, places = info["model"], info["select_fields"]
+    values = slice(places[0], places[-1] + 1)
+    names = [column.target.attname for column in columns[values]]
     return Shape(
         model=model,
         names=names,
-        values=_take([places[name] for name in names]),
-        pk_place=places[model._meta.pk.attname],
+        values=values,
+        pk_place=values.start + names.index(model._meta.pk.attname),
         related=[
             (_read_shape(other, columns), other["local_setter"], other["remote_setter"])
             for other in info.get("related_klass_infos", [])
         ],
     )
-
-
-def _take(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
-    first, last = places[0], places[-1]
-    if [*places] == [*range(first, last + 1)]:
-        return itemgetter(slice(first, last + 1))
-    return itemgetter(*places)
