@@ -109,6 +109,13 @@ def test_a_session_whose_user_is_gone(session):
     assert describe(found) == describe(session_by_orm(session.pk))
 
 
+def test_where_nobody_is_hidden_it_is_known_that_the_user_is_gone(session, monkeypatch):
+    hide_by(models.Manager(), session.user, monkeypatch)
+    session.user.delete()
+    assert find_session(session.pk).user is None
+    assert load_refresh_token(session.pk).session.user is None
+
+
 def test_a_session_that_is_not_there(session):
     assert find_session(uuid4()) is None
     assert load_refresh_token(uuid4()) is None
