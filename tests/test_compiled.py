@@ -279,15 +279,16 @@ def test_a_wrapper_may_refuse_it(phone):
 
 
 def test_after_a_changed_setting_it_is_compiled_anew(phone, settings, monkeypatch):
-    before = find_session(phone.session.pk)
+    sid = phone.session.pk
+    before = find_session(sid)
     settings.USE_TZ = False
     with no_compiling(monkeypatch), pytest.raises(AssertionError, match="compiled"):
-        find_session(phone.session.pk)
-    found = find_session(phone.session.pk)
+        find_session(sid)
+    found = find_session(sid)
     assert found.created_at.tzinfo is None
-    assert describe(found) == describe(session_by_orm(phone.session.pk))
+    assert describe(found) == describe(session_by_orm(sid))
     settings.USE_TZ = True
-    assert describe(find_session(phone.session.pk)) == describe(before)
+    assert describe(find_session(sid)) == describe(before)
 
 
 def test_a_setting_that_changes_while_it_is_compiled(db):
