@@ -18,11 +18,17 @@ import pytest
 from django.db import connection, connections, models, transaction
 from django.db.models.sql import Query
 from django.db.models.sql.compiler import SQLCompiler
-from django.test.utils import CaptureQueriesContext
+from django.test.utils import CaptureQueriesContext, isolate_apps
 from django.utils import timezone
 
 from jwt_sessions import sessions
-from jwt_sessions.models import CompiledLookup, RefreshToken, RevokedReason, Session
+from jwt_sessions.models import (
+    CompiledLookup,
+    RefreshToken,
+    RevokedReason,
+    Session,
+    shown_users,
+)
 from jwt_sessions.models.primary import PrimaryQuerySet
 from jwt_sessions.revocation import find_session
 from jwt_sessions.sessions.refreshing import load_refresh_token
@@ -103,6 +109,13 @@ def test_a_session_whose_user_is_gone(session):
     assert describe(found) == describe(session_by_orm(session.pk))
 
 
+def test_where_nobody_is_hidden_it_is_known_that_the_user_is_gone(session, monkeypatch):
+    hide_by(models.Manager(), session.user, monkeypatch)
+    session.user.delete()
+    assert find_session(session.pk).user is None
+    assert load_refresh_token(session.pk).session.user is None
+
+
 def test_a_session_that_is_not_there(session):
     assert find_session(uuid4()) is None
     assert load_refresh_token(uuid4()) is None
@@ -170,19 +183,62 @@ def test_nobody_at_all(db):
     "rows",
     [
         lambda: lockers().annotate(more=models.F("number") + 1),
+        lambda: lockers().annotate(more=models.F("number")),
         lambda: lockers().none(),
         lambda: lockers().filter(number=7),
         lambda: lockers().filter(number__contains="%"),
     ],
 )
 def test_queries_of_another_kind_are_answered_too(rows, db):
-    locker = Locker.objects.create(number=7)
+    locker, _ = Locker.objects.create(number=7), Locker.objects.create(number=7)
     lookup = CompiledLookup(Locker, rows)
     expected = rows().filter(pk=locker.pk).first()
     for _ in range(2):
         found = lookup.get(locker.pk)
         assert describe(found) == describe(expected)
         assert getattr(found, "more", None) == getattr(expected, "more", None)
+        assert lookup.get(uuid4()) is None
+
+
+def assert_left_to_the_orm(lookup, here, there):
+    assert [lookup.get(each.pk) for each in (here, there)] == [here, there]
+    assert lookup.get(uuid4()) is None
+    *_, plan = connection.jwt_sessions_plans[lookup]
+    assert plan is None
+
+
+def test_a_database_that_takes_no_parameters_by_name(db, monkeypatch):
+    monkeypatch.setattr(connection.features, "supports_paramstyle_pyformat", False)
+    lookup = CompiledLookup(Locker, lockers)
+    assert_left_to_the_orm(lookup, Locker.objects.create(), Locker.objects.create())
+
+
+class Opaque(str):
+    """Equals nothing but itself."""
+
+    __slots__ = ()
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
+class OpaqueKey(models.UUIDField):
+    def get_db_prep_value(self, value, connection, prepared=False):
+        value = super().get_db_prep_value(value, connection, prepared)
+        return value and Opaque(value)
+
+
+@isolate_apps("tests.user_models")
+def test_a_key_that_is_not_found_among_the_parameters(db):
+    class SameLocker(models.Model):
+        id = OpaqueKey(primary_key=True)
+
+        class Meta:
+            app_label = "user_models"
+            db_table = Locker._meta.db_table
+
+    one, other = Locker.objects.create(), Locker.objects.create()
+    lookup = CompiledLookup(SameLocker, lambda: PrimaryQuerySet(SameLocker))
+    assert_left_to_the_orm(lookup, SameLocker(one.pk), SameLocker(other.pk))
 
 
 @pytest.mark.proves("P12")
@@ -222,14 +278,48 @@ def test_a_wrapper_may_refuse_it(phone):
         find_session(phone.session.pk)
 
 
-def test_after_a_changed_setting_it_is_compiled_anew(phone, settings):
-    before = find_session(phone.session.pk)
+def test_after_a_changed_setting_it_is_compiled_anew(phone, settings, monkeypatch):
+    sid = phone.session.pk
+    before = find_session(sid)
     settings.USE_TZ = False
-    found = find_session(phone.session.pk)
+    with no_compiling(monkeypatch), pytest.raises(AssertionError, match="compiled"):
+        find_session(sid)
+    found = find_session(sid)
     assert found.created_at.tzinfo is None
-    assert describe(found) == describe(session_by_orm(phone.session.pk))
+    assert describe(found) == describe(session_by_orm(sid))
     settings.USE_TZ = True
-    assert describe(find_session(phone.session.pk)) == describe(before)
+    assert describe(find_session(sid)) == describe(before)
+
+
+def test_a_setting_that_changes_while_it_is_compiled(db):
+    locker = Locker.objects.create()
+    compiled = []
+
+    def rows():
+        compiled.append(lookup)
+        lookup.forget()
+        return lockers()
+
+    lookup = CompiledLookup(Locker, rows)
+    for _ in range(2):
+        assert lookup.get(locker.pk)
+    assert len(compiled) == 2
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="others have no such names")
+@pytest.mark.parametrize("name", ["share in %", "%d", "%(pk)s"])
+@isolate_apps("tests.user_models")
+def test_a_column_with_a_percent_sign_in_its_name(name, db):
+    class Share(models.Model):
+        id = models.UUIDField(primary_key=True, default=uuid4)
+        share = models.IntegerField(db_column=name)
+
+        class Meta:
+            app_label = "user_models"
+
+    connection.cursor().execute(f'CREATE TABLE user_models_share ("id" char(32), "{name}" int)')
+    share = Share.objects.create(share=7)
+    assert CompiledLookup(Share, lambda: PrimaryQuerySet(Share)).get(share.pk).share == 7
 
 
 class EverythingApart:
@@ -298,6 +388,38 @@ class PeopleHiddenLate(models.Manager):
         return models.QuerySet(self.model, query=HidingQuery(self.model), using=self._db)
 
 
+class Tenant(models.Expression):
+    """Known no sooner than when the query is compiled."""
+
+    output_field = models.CharField()
+
+    def as_sql(self, compiler, connection):
+        return "%s", [TENANT.get()]
+
+
+class PeopleOfTheTenantLate(models.Manager):
+    def get_queryset(self):
+        field = self.model.USERNAME_FIELD
+        return super().get_queryset().filter(**{f"{field}__startswith": Tenant()})
+
+
+class PeopleSignedInByTheTenant(models.Manager):
+    """The condition is one of the join; what is asked of the joined row is always the same."""
+
+    def get_queryset(self):
+        here = models.Q(jwt_sessions__device_name__startswith=TENANT.get())
+        own = models.FilteredRelation("jwt_sessions", condition=here)
+        return super().get_queryset().annotate(own=own).filter(own__isnull=False)
+
+
+class TenantQuerySet(models.QuerySet):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if not self.query.where:
+            field = self.model.USERNAME_FIELD
+            self.query.add_q(models.Q(**{f"{field}__startswith": TENANT.get()}))
+
+
 class TestWhomTheManagerHides:
     """Whoever the user model's default manager hides is not found, at the time of asking."""
 
@@ -317,13 +439,42 @@ class TestWhomTheManagerHides:
         with no_compiling(monkeypatch):
             assert find_session(sid).pk == sid
 
-    def test_a_filter_may_change_from_one_request_to_the_next(self, phone, alice, monkeypatch):
-        hide_by(PeopleOfTheTenant(), alice, monkeypatch)
+    @pytest.mark.parametrize(
+        "manager",
+        [
+            PeopleOfTheTenant,
+            PeopleOfTheTenantLate,
+            PeopleSignedInByTheTenant,
+            models.Manager.from_queryset(TenantQuerySet),
+        ],
+    )
+    def test_a_filter_may_change_from_one_request_to_the_next(
+        self, manager, phone, alice, monkeypatch
+    ):
+        Session.objects.update(device_name="alice's phone")
+        hide_by(manager(), alice, monkeypatch)
         assert find_session(phone.session.pk)
         token = TENANT.set("somebody else")
         assert find_session(phone.session.pk) is None
         assert load_refresh_token(phone.session.pk) is None
         TENANT.reset(token)
+        assert find_session(phone.session.pk)
+
+    def test_a_manager_may_be_given_a_filter_of_its_own(self, phone, alice, monkeypatch):
+        manager = models.Manager()
+        hide_by(manager, alice, monkeypatch)
+        manager.get_queryset = lambda: PeopleOfTheTenant.get_queryset(theirs)
+        theirs = PeopleOfTheTenant()
+        theirs.model = type(alice)
+        assert find_session(phone.session.pk)
+        token = TENANT.set("somebody else")
+        assert find_session(phone.session.pk) is None
+        TENANT.reset(token)
+
+    def test_a_manager_that_hides_nobody_is_not_asked_again(self, phone, alice, monkeypatch):
+        hide_by(models.Manager(), alice, monkeypatch)
+        assert find_session(phone.session.pk)
+        monkeypatch.delattr(shown_users, "describe")
         assert find_session(phone.session.pk)
 
     def test_a_query_that_filters_late_is_left_to_the_orm(self, phone, alice, monkeypatch):

@@ -10,22 +10,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 from uuid import UUID, uuid4
 
-from django.contrib.auth import get_user_model
 from django.core.exceptions import EmptyResultSet
 from django.core.signals import setting_changed
 from django.db import connections, models, router
-from django.db.models.expressions import Col
-from django.db.models.manager import BaseManager
-from django.db.models.sql import Query
+
+from jwt_sessions.models.shown_users import ShownUsers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.models.expressions import Col
 
     from jwt_sessions.models.primary import PrimaryQuerySet
 
@@ -38,7 +36,8 @@ PK: Final = "pk"
 class CompiledLookup(Generic[M]):
     """Finds instances of `model` as ``rows().filter(pk=...)`` does; the primary key is a UUID.
 
-    `rows` may depend on the settings and on the user model's default manager, on nothing else.
+    `rows` may depend on the settings and on the user model's default manager, on nothing else. What
+    it loads along, it finds by foreign keys of `model`.
     """
 
     def __init__(self, model: type[M], rows: Callable[[], PrimaryQuerySet[M]]) -> None:
@@ -64,34 +63,14 @@ class CompiledLookup(Generic[M]):
         # would keep it open when its thread is gone.
         kept: dict[Any, tuple[object, ShownUsers, Plan | None]]
         kept = connection.__dict__.setdefault("jwt_sessions_plans", {})
+        # Read first: a setting that changes meanwhile makes this plan an old one.
+        current = self._since
         since, users, plan = kept.get(self) or (None, None, None)
-        if since is not self._since or users is None or not users.are_the_same():
+        if since is not current or users is None or not users.are_the_same():
             users = ShownUsers()
             plan = compile_plan(self.rows(), connection) if users.can_be_told else None
-            kept[self] = self._since, users, plan
+            kept[self] = current, users, plan
         return plan
-
-
-class ShownUsers:
-    """Whom the user model's default manager showed when a query was compiled."""
-
-    def __init__(self) -> None:
-        self.model: Any = get_user_model()
-        self.manager = self.model._default_manager
-        query = self.manager.get_queryset().query
-        # A filter may be another one each time, by tenant say.
-        self.condition = None
-        if type(self.manager).get_queryset is not BaseManager.get_queryset:
-            self.condition = query.where
-        # Of a query class of the project's own, nobody knows when it filters.
-        self.can_be_told = type(query) is Query
-
-    def are_the_same(self) -> bool:
-        """Whether the same are shown now."""
-        manager = self.model._default_manager
-        return manager is self.manager and (
-            self.condition is None or manager.get_queryset().query.where == self.condition
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +107,7 @@ class Shape:
 
     model: type[models.Model]
     names: Sequence[str]
-    values: Callable[[Sequence[Any]], Sequence[Any]]
+    values: slice
     pk_place: int
     # Each with what lets it be found from the instance, and what lets that be found from it.
     related: Sequence[tuple[Shape, Callable[[Any, Any], None], Callable[[Any, Any], None]]]
@@ -137,7 +116,7 @@ class Shape:
         """Return the instance, or None where the join found nothing."""
         if row[self.pk_place] is None:
             return None
-        instance = self.model.from_db(alias, self.names, self.values(row))
+        instance = self.model.from_db(alias, self.names, row[self.values])
         for shape, set_here, set_there in self.related:
             other = shape.build(row, alias)
             set_here(instance, other)
@@ -156,10 +135,12 @@ def compile_plan(rows: PrimaryQuerySet[Any], connection: BaseDatabaseWrapper) ->
         text, values = compiler.as_sql()
     except EmptyResultSet:
         return None
+    if compiler.annotation_col_map:
+        return None
     columns = [expression for expression, *_ in compiler.select]
     marker = key.get_db_prep_value(example, connection)
     places = [number for number, value in enumerate(values) if value == marker]
-    if len(places) != 1 or not all(isinstance(column, Col) for column in columns):
+    if len(places) != 1:
         return None
     names = [PK if number in places else f"p{number}" for number in range(len(values))]
     return Plan(
@@ -174,29 +155,22 @@ def compile_plan(rows: PrimaryQuerySet[Any], connection: BaseDatabaseWrapper) ->
 def _name_parameters(sql: str, names: Sequence[str]) -> str:
     # By position, Django's SQLite backend would search the text for them each time.
     left = iter(names)
-    return re.sub("%[%s]", lambda found: "%%" if found[0] == "%%" else f"%({next(left)})s", sql)
+    # A percent sign that stands alone is part of a column's name.
+    return re.sub("%[%s]?", lambda found: f"%({next(left)})s" if found[0] == "%s" else "%%", sql)
 
 
 def _read_shape(info: Mapping[str, Any], columns: Sequence[Any]) -> Shape:
     """Return what Django's compiler tells of one model of a query."""
-    model = info["model"]
-    places = {columns[place].target.attname: place for place in info["select_fields"]}
-    # In the order in which a model takes them, which is not that of a query where it has parents.
-    names = [f.attname for f in model._meta.concrete_fields if f.attname in places]
+    model, places = info["model"], info["select_fields"]
+    values = slice(places[0], places[-1] + 1)
+    names = [column.target.attname for column in columns[values]]
     return Shape(
         model=model,
         names=names,
-        values=_take([places[name] for name in names]),
-        pk_place=places[model._meta.pk.attname],
+        values=values,
+        pk_place=values.start + names.index(model._meta.pk.attname),
         related=[
             (_read_shape(other, columns), other["local_setter"], other["remote_setter"])
             for other in info.get("related_klass_infos", [])
         ],
     )
-
-
-def _take(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
-    first, last = places[0], places[-1]
-    if [*places] == [*range(first, last + 1)]:
-        return itemgetter(slice(first, last + 1))
-    return itemgetter(*places)

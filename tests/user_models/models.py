@@ -90,19 +90,29 @@ class Reversed(models.CharField):
         return None if value is None else value[::-1]
 
 
-class Robot(models.Model):
-    """Somebody with fields of all kinds, who takes note of how it is made."""
+class Cents(models.DecimalField):
+    """A field that makes something else of what the backend has made of the value."""
 
+    def from_db_value(self, value, expression, connection):
+        return None if value is None else value * 100
+
+
+class Robot(models.Model):
+    """Somebody with fields of all kinds, who takes note of how it is made.
+
+    Neither is the key the first column, nor the first one always filled.
+    """
+
+    maker = models.ForeignKey("self", null=True, on_delete=models.CASCADE)
     serial = models.UUIDField(primary_key=True, default=uuid.uuid4)
     motto = Reversed(max_length=50, db_column="Of The Heart")
-    price = models.DecimalField(max_digits=10, decimal_places=2)
+    price = Cents(max_digits=10, decimal_places=2)
     uptime = models.DurationField()
     firmware = models.BinaryField()
     settings = models.JSONField(null=True)
     built_on = models.DateField()
     wakes_at = models.TimeField()
     weight = models.FloatField()
-    maker = models.ForeignKey("self", null=True, on_delete=models.CASCADE)
 
     @classmethod
     def from_db(cls, db, field_names, values, **options):
