@@ -87,11 +87,11 @@ def _mint(algorithm: str) -> Work:
 
 
 WORKS: Final = (
-    Work("refresh", refresh.steps, aim=0.35, must=0.50),
+    Work("refresh", refresh.steps, aim=0.25, must=0.35),
     Work("login", login.steps, aim=1.2, must=1.5),
     Work("code, beside a login", code.steps),
     Work("recovery code, the same", partial(code.steps, is_recovery_code=True)),
-    Work("refresh, limited", refresh.steps, aim=0.35, must=0.50, settings=THROTTLED),
+    Work("refresh, limited", refresh.steps, aim=0.25, must=0.35, settings=THROTTLED),
     Work("login, limited", login.steps, aim=1.2, must=1.5, settings=THROTTLED),
     Work(
         "authenticate",
