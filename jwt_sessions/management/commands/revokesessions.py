@@ -47,9 +47,9 @@ class Command(BaseCommand):
             "--group", action="append", dest="groups", metavar="NAME", help="of this group"
         )
         which.add_argument("--staff", action="store_true", help="of who may use the admin")
-        which.add_argument("--created-before", **TIME, help="that began before")
+        which.add_argument("--created-before", **TIME, help="that began before then")
         which.add_argument("--created-after", **TIME, help="that began then or later")
-        which.add_argument("--inactive-since", **TIME, help="that were refreshed last before")
+        which.add_argument("--inactive-since", **TIME, help="that were last refreshed before then")
         which.add_argument(
             "--address", dest="network", help="that began at this IP address, or in this network"
         )
