@@ -117,29 +117,6 @@ def test_a_session_is_called_by_device_and_date(phone, alice):
     assert str(phone.session.refresh_token) == f"{phone.sid}/0"
 
 
-class StaleReplica:
-    """Reads go to a replica that has heard of nothing yet."""
-
-    def db_for_read(self, model, **hints):
-        return "accounts"
-
-    def db_for_write(self, model, **hints):
-        return "default"
-
-    def allow_relation(self, first, second, **hints):
-        return True
-
-
-@proves("V9")
-@pytest.mark.django_db(databases=["default", "accounts"])
-def test_sessions_are_read_where_they_are_written(phone, settings):
-    settings.DATABASE_ROUTERS = ["tests.test_models.StaleReplica"]
-    assert phone.call_protected().status_code == 200
-    assert phone.refresh().status_code == 200
-    phone.post("logout/")
-    assert phone.call_protected().status_code == 401
-
-
 @proves("P12")
 def test_p12_sqlite_finds_sessions_by_whose_or_which_they_are(alice):
     """Without statistics it would look through all that are not revoked."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from contextlib import contextmanager
+from datetime import timedelta
 from threading import Event, Thread
 
 import pytest
@@ -25,7 +26,7 @@ pytestmark = [
 ]
 
 WORKERS = 4
-PATIENCE = 30
+PATIENCE = 60
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +105,9 @@ def found_by(workers, wanted=10):
 
 
 @pytest.mark.proves("P1", "P3", "R4", "V1")
-def test_p8_a_server_that_goes_and_comes_back_under_load(server, caplog):
+def test_p8_a_server_that_goes_and_comes_back_under_load(server, set_jwt, caplog):
+    # However long a busy machine takes to start a server.
+    set_jwt(REFRESH_GRACE_PERIOD=timedelta(minutes=5))
     alice = make_user("alice")
     revoked, lost = signed_in(alice), signed_in(alice)
     sessions.revoke(revoked.session.pk, reason=RevokedReason.SIGNED_OUT)
