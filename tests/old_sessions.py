@@ -66,3 +66,12 @@ def analyze():
             cursor.fetchall()
         else:
             cursor.execute("ANALYZE")
+
+
+def forget_statistics():
+    """Let SQLite know of its tables what it knows of them where nobody has analyzed."""
+    with connection.cursor() as cursor:
+        for table in ("sqlite_stat1", "sqlite_stat4"):
+            cursor.execute(f"DROP TABLE IF EXISTS {table}")
+        # Analyzes nothing, and reads again what is there.
+        cursor.execute("ANALYZE sqlite_master")
