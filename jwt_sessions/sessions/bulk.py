@@ -109,10 +109,10 @@ def narrowable(queryset: SessionQuerySet) -> SessionQuerySet:
     query = queryset.query
     if query.is_sliced or query.combinator:
         raise ValueError("A query that is sliced or combined cannot be revoked in batches.")
-    sessions: SessionQuerySet = Session.objects.filter(pk__in=queryset.values("pk"))
     is_joined = sum(count > 0 for count in query.alias_refcount.values()) > 1
-    is_plain = not (is_joined or query.distinct or query.annotations)
-    return queryset.order_by("pk") if is_plain else sessions.order_by("pk")
+    if is_joined or query.distinct or query.annotations:
+        queryset = Session.objects.filter(pk__in=queryset.values("pk"))
+    return queryset.order_by("pk")
 
 
 class _Run:
