@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 USER_AGENT_LENGTH: Final = 256
 NAME_LENGTH: Final = 100
 FAMILY_LENGTH: Final = 50
+# Bytes of a device's name that can be searched for, each as two hex digits.
+KEY_BYTES: Final = 24
 
 JOINERS: Final = "\u200c\u200d"
 
@@ -96,6 +98,23 @@ def address_key(address: str | None) -> str:
     if isinstance(parsed, IPv4Address):
         parsed = IPv6Address(f"::ffff:{parsed}")
     return parsed.packed.hex()
+
+
+def device_key(device_name: str, browser: str = "", platform: str = "") -> str:
+    """Return hex digits that sort and begin as what a device is called does, in any letter case.
+
+    It is called by its name, or else "Firefox on Windows". What begins with some text is thus one
+    range of keys, whatever the database thinks of letters: ``device_key_range``.
+    """
+    called = device_name or " on ".join(filter(None, [browser, platform]))
+    return called.casefold().encode()[:KEY_BYTES].hex()
+
+
+def device_key_range(text: str) -> tuple[str, str]:
+    """Return the lowest and the highest ``device_key`` of devices whose name begins with `text`."""
+    first = device_key(text)
+    # Hex digits end with f, and g comes after it.
+    return first, f"{first}g"
 
 
 def clean_text(text: str, length: int) -> str:

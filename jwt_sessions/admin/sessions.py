@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.contrib.admin.utils import display_for_value
 from django.contrib.auth import get_user_model
 from django.db.models import F
 from django.http import HttpResponseRedirect
@@ -12,6 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from jwt_sessions.admin.permissions import REVOKE, is_protected
+from jwt_sessions.admin.read_only import ReadOnlyAdmin
 from jwt_sessions.admin.revoking import RevokeView
 from jwt_sessions.claims import AMR_PASSWORD
 from jwt_sessions.models import RevokedReason, RevokedSession, Session
@@ -24,23 +25,6 @@ if TYPE_CHECKING:
     from django.urls import URLPattern
 
 METHODS = {AMR_PASSWORD: _("password")}
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
-    """A page of records: the list and the detail only."""
-
-    actions = None
-    list_per_page = 50
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class SessionRecordAdmin(ReadOnlyAdmin):
@@ -118,10 +102,6 @@ class SessionRecordAdmin(ReadOnlyAdmin):
     def idle_expires_at(self, session: Session) -> str:
         return self.show(session.refresh_token.idle_expires_at)
 
-    def show(self, value: Any) -> str:
-        """Write a value as Django's admin writes those of its own columns."""
-        return str(display_for_value(value, self.get_empty_value_display()))
-
 
 @admin.register(Session)
 class SessionAdmin(SessionRecordAdmin):
@@ -138,10 +118,9 @@ class SessionAdmin(SessionRecordAdmin):
     ]
     change_form_template = "admin/jwt_sessions/session/detail.html"
 
-    def get_urls(self) -> list[URLPattern]:
+    def get_own_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(RevokeView.as_view(model_admin=self))
-        name = "jwt_sessions_session_revoke"
-        return [path("<path:object_id>/revoke/", view, name=name), *super().get_urls()]
+        return [path("<path:object_id>/revoke/", view, name="jwt_sessions_session_revoke")]
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -156,11 +135,9 @@ class SessionAdmin(SessionRecordAdmin):
 
         A superuser's session is for superusers to end: it could be the one that stops an intruder.
         """
-        if not request.user.has_perm("jwt_sessions.revoke_session"):
+        if not request.user.has_perm(REVOKE):
             return False
-        if session is None or request.user.is_superuser:
-            return True
-        return not getattr(session.user, "is_superuser", False)
+        return session is None or not is_protected(session.user, operator=request.user)
 
     def log_revocation(self, request: HttpRequest, session: Session) -> None:
         """Put on record who revoked what."""

@@ -45,7 +45,12 @@ LONGEST_OF: Final = {
 }
 # What reads our tokens without our tables learns of a revocation when the access token expires.
 LONGEST_ACCESS: Final = timedelta(hours=1)
-BOOLEANS: Final = ("ROTATE_REFRESH_TOKENS", "CHECK_USER_IS_ACTIVE", "SECURITY_MAILS")
+BOOLEANS: Final = (
+    "ROTATE_REFRESH_TOKENS",
+    "CHECK_USER_IS_ACTIVE",
+    "SECURITY_MAILS",
+    "PROTECT_SUPERUSERS",
+)
 TEXTS: Final = ("ALGORITHM", "USER_ID_FIELD", "USER_ID_CLAIM")
 TEXTS_OR_NONE: Final = ("ISSUER", "JTI_CLAIM", "TOKEN_TYPE_CLAIM", "MFA_ISSUER_NAME")
 LISTS_OF_TEXTS: Final = ("AUDIENCE", "AUTH_HEADER_TYPES")

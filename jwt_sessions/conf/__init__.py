@@ -152,6 +152,11 @@ class Settings(KeySettings, SecondFactorSettings):
     # Users
 
     @property
+    def PROTECT_SUPERUSERS(self) -> bool:
+        """Whether, in the admin, superusers' sessions and factors are for superusers to end."""
+        return bool(self.get("PROTECT_SUPERUSERS", True))
+
+    @property
     def USER_ID_FIELD(self) -> str:
         """The user's field whose value, as text, is `sub`."""
         return str(self.get("USER_ID_FIELD", "pk"))

@@ -1,5 +1,5 @@
 from jwt_sessions.models.among import Among
-from jwt_sessions.models.bulk_revocation import BulkRevocation
+from jwt_sessions.models.bulk_revocation import BulkRevocation, BulkRevocationReason
 from jwt_sessions.models.compiled import CompiledLookup
 from jwt_sessions.models.device import FactorDevice
 from jwt_sessions.models.factor_allowance import FactorAllowance
@@ -14,6 +14,7 @@ from jwt_sessions.models.totp import EncryptedTOTP
 __all__ = [
     "Among",
     "BulkRevocation",
+    "BulkRevocationReason",
     "Channel",
     "CompiledLookup",
     "EncryptedTOTP",

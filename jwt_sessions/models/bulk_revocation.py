@@ -19,6 +19,19 @@ class BulkRevocationQuerySet(PrimaryQuerySet["BulkRevocation"]):
         return self.filter(finished_at=None)
 
 
+class BulkRevocationReason(models.TextChoices):
+    """Why many sessions are revoked at once."""
+
+    DEVICE_LOST = "device_lost", _("devices lost or stolen")
+    CREDENTIALS_LEAKED = "credentials_leaked", _("passwords or tokens leaked")
+    BREACH = "breach", _("data of this site stolen")
+    SUSPICIOUS = "suspicious", _("suspicious activity")
+    PEOPLE_LEFT = "people_left", _("people have left")
+    POLICY = "policy", _("new rules for signing in")
+    EXERCISE = "exercise", _("test or exercise")
+    OTHER = "other", _("another reason, see the note")
+
+
 class BulkRevocation(models.Model):
     """Many sessions revoked at once: who, when, why, which and how many. It stays as a record.
 
@@ -37,10 +50,13 @@ class BulkRevocation(models.Model):
     # Sessions that begin later are not concerned.
     started_at = models.DateTimeField(_("started at"), default=timezone.now)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
-    reason = models.TextField(_("reason"))
+    reason = models.CharField(_("reason"), max_length=30, choices=BulkRevocationReason.choices)
+    note = models.TextField(_("note"), blank=True)
     criteria = models.JSONField(_("criteria"), default=dict, blank=True)
     # How many there were to revoke when it started.
     total = models.PositiveIntegerField(_("total"), default=0)
+    # Where counting would have taken too long.
+    total_is_estimate = models.BooleanField(_("total is an estimate"), default=False)
     done = models.PositiveIntegerField(_("revoked"), default=0)
 
     objects = BulkRevocationQuerySet.as_manager()

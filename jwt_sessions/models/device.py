@@ -53,7 +53,7 @@ class FactorDevice(Device):  # type: ignore[misc]  # django-otp has no types
 
     class Meta:
         abstract = True
-        default_permissions = ()
+        default_permissions = ("view",)
 
     def __str__(self) -> str:
         return f"{self.factor} {self.pk}"

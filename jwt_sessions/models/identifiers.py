@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from datetime import UTC, datetime
 from uuid import UUID
 
 
@@ -16,3 +17,14 @@ def uuid7() -> UUID:
     fraction = (nanoseconds << 12) // 1_000_000
     value = (milliseconds & (1 << 48) - 1) << 80 | 0x7 << 76 | fraction << 64
     return UUID(int=value | 0b10 << 62 | secrets.randbits(62))
+
+
+def least_uuid7(moment: datetime) -> UUID:
+    """Return an id that is less than all that are made from the millisecond of `moment` on."""
+    milliseconds = max(int(moment.timestamp() * 1000), 0)
+    return UUID(int=(milliseconds & (1 << 48) - 1) << 80)
+
+
+def made_at(id_: UUID) -> datetime:
+    """Return when an id was made, to the millisecond, in UTC."""
+    return datetime.fromtimestamp((id_.int >> 80) / 1000, tz=UTC)

@@ -60,6 +60,7 @@ class SecurityEvent(models.Model):
         verbose_name_plural = _("security events")
         ordering = ("-id",)
         default_permissions = ("view",)
+        indexes = [models.Index(fields=["kind", "at"], name="jwt_sessions_kind_at")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.at.isoformat()}"

@@ -10,7 +10,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from jwt_sessions.clients import FAMILY_LENGTH, NAME_LENGTH, USER_AGENT_LENGTH
+from jwt_sessions.clients import FAMILY_LENGTH, KEY_BYTES, NAME_LENGTH, USER_AGENT_LENGTH
 from jwt_sessions.conf import conf
 from jwt_sessions.models.identifiers import uuid7
 from jwt_sessions.models.primary import PrimaryQuerySet
@@ -135,6 +135,8 @@ class Session(models.Model):
     user_agent = models.CharField(_("user agent"), max_length=USER_AGENT_LENGTH, blank=True)
     browser = models.CharField(_("browser or app"), max_length=FAMILY_LENGTH, blank=True)
     platform = models.CharField(_("operating system"), max_length=FAMILY_LENGTH, blank=True)
+    # What `device_name` begins with, for finding it.
+    device_key = models.CharField(max_length=2 * KEY_BYTES, blank=True, editable=False)
     address = models.GenericIPAddressField(_("address at sign-in"), null=True, blank=True)
     address_key = models.CharField(max_length=32, blank=True, editable=False)
     amr = models.JSONField(_("authentication methods"), default=list)
@@ -173,12 +175,16 @@ class Session(models.Model):
         # A newer id is greater, so the primary key is the newest-first index.
         ordering = ("-id",)
         default_permissions = ("view",)
-        permissions = [("revoke_session", "Can revoke session")]
+        permissions = [
+            ("revoke_session", "Can revoke session"),
+            ("bulkrevoke_session", "Can revoke sessions in bulk"),
+        ]
         indexes = [
             models.Index(fields=["user", "-id"], name="jwt_sessions_of_user"),
             # Also what is over and may be cleared: not revoked, and expired before some time.
             models.Index(fields=["revoked_at", "expires_at"], name="jwt_sessions_over"),
             models.Index(fields=["address_key"], name="jwt_sessions_address"),
+            models.Index(fields=["device_key"], name="jwt_sessions_device"),
         ]
 
     def __str__(self) -> str:

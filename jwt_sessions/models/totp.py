@@ -33,6 +33,8 @@ class EncryptedTOTP(FactorDevice):
     class Meta(FactorDevice.Meta):
         verbose_name = _("authenticator app")
         verbose_name_plural = _("authenticator apps")
+        # Of a person's devices, whichever they are.
+        permissions = [("reset_second_factor", "Can reset a person's second factor")]
 
     @classmethod
     def make(cls, *, secret: bytes | None = None, **fields: object) -> Self:

@@ -20,7 +20,9 @@ def rename(sid: UUID, *, user: AbstractBaseUser, device_name: str) -> Session | 
     """Give the device of a live session of `user` another name; None if there is none."""
     mine = Session.objects.filter(pk=sid, user_id=user.pk)
     name = clients.clean_text(device_name, clients.NAME_LENGTH)
-    if not mine.live().update(device_name=name):
+    families = ("", "") if name else mine.values_list("browser", "platform").first() or ("", "")
+    key = clients.device_key(name, *families)
+    if not mine.live().update(device_name=name, device_key=key):
         return None
     return mine.select_related("refresh_token").first()
 

@@ -77,6 +77,7 @@ def forget(user: AbstractBaseUser) -> None:
     SecurityEvent.objects.filter(user_id=user.pk).update(address=None, facts={})
     theirs.update(
         device_name="",
+        device_key="",
         user_agent="",
         browser="",
         platform="",

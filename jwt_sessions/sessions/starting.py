@@ -45,9 +45,11 @@ def start(
     """
     now = timezone.now()
     client = clients.describe(request)
+    name = clients.clean_text(device_name, clients.NAME_LENGTH)
     session = Session(
         user=user,
-        device_name=clients.clean_text(device_name, clients.NAME_LENGTH),
+        device_name=name,
+        device_key=clients.device_key(name, client.browser, client.platform),
         user_agent=client.user_agent,
         browser=client.browser,
         platform=client.platform,
