@@ -57,6 +57,10 @@ class TooManyDevices(JWTSessionsError):
     """The user has as many devices as anybody may."""
 
 
+class TooSlow(JWTSessionsError):
+    """The database did not answer in the time that it was given."""
+
+
 class BadCriteria(JWTSessionsError):
     """Criteria that say nothing, or what cannot be; `code` is for programs, the text for people."""
 

@@ -22,6 +22,11 @@ session_refreshed = Signal()
 # by: who did it, or None.
 session_revoked = Signal()
 
+# Sent with ``sender=BulkRevocation`` when a bulk revocation has revoked all that it was to revoke,
+# by whoever did the rest of it.
+# record: the BulkRevocation. request: that of who finished it, or None.
+bulk_revocation_finished = Signal()
+
 # Sent when a SecurityEvent of that kind is recorded, with `user` and `event`, the SecurityEvent;
 # event.facts says which method or device.
 factor_added = Signal()

@@ -37,7 +37,7 @@ def no_gap(monkeypatch):
 
 def revoke_all(by=None, **given):
     return sessions.revoke_in_batches(
-        Session.objects.all(), reason="A leak.", by=by, batch_size=3, **given
+        Session.objects.all(), reason="credentials_leaked", by=by, batch_size=3, **given
     )
 
 
@@ -123,7 +123,7 @@ def test_p5_one_record_resumed_by_two_at_once_counts_each_session_once(alice, th
         for _ in range(20):
             sessions.start(alice)
         record = BulkRevocation.objects.create(
-            by=alice, reason="A leak.", criteria={"everyone": True}, total=20
+            by=alice, reason="credentials_leaked", criteria={"everyone": True}, total=20
         )
 
         def resume(number=record.pk):

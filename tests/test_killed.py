@@ -95,7 +95,8 @@ def die(execute, sql, *arguments):
     return execute(sql, *arguments)
 
 with connection.execute_wrapper(die):
-    call_command("revokesessions", "--all", "--yes", "--reason", "A leak.", "--batch-size", "4")
+    why = ("--reason", "credentials_leaked")
+    call_command("revokesessions", "--all", "--yes", *why, "--batch-size", "4")
 print("ended")
 """
 

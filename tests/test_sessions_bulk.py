@@ -34,7 +34,7 @@ def crowd(alice, bob):
 
 def revoke(queryset=None, **given):
     queryset = Session.objects.all() if queryset is None else queryset
-    return sessions.revoke_in_batches(queryset, **{"reason": "A leak.", **given})
+    return sessions.revoke_in_batches(queryset, **{"reason": "credentials_leaked", **given})
 
 
 def assert_counted(record, number):
@@ -74,7 +74,7 @@ def test_what_is_written_to_sessions_and_to_the_record(alice, crowd, clock):
     clock.shift(60)
     record = revoke(by=alice, criteria={"everyone": True})
     assert_counted(record, 10)
-    assert (record.by, record.reason, record.total) == (alice, "A leak.", 10)
+    assert (record.by, record.reason, record.total) == (alice, "credentials_leaked", 10)
     assert record.criteria == {"everyone": True}
     assert record.started_at == record.finished_at == timezone.now()
     session = Session.objects.all()[3]
@@ -199,7 +199,7 @@ def test_what_cannot_be_walked_is_refused_before_anything_is_written(crowd, bend
     assert not BulkRevocation.objects.exists()
 
 
-@pytest.mark.parametrize("given", [{"reason": " "}, {"batch_size": 0}])
+@pytest.mark.parametrize("given", [{"reason": "A leak."}, {"batch_size": 0}])
 def test_what_makes_no_sense_is_refused_before_anything_is_written(crowd, given):
     with pytest.raises(ValueError, match="A b"):
         revoke(**given)
@@ -297,14 +297,14 @@ class TestCommitted:
     @proves("P5")
     def test_p5_a_batch_that_failed_is_tried_again_and_counted_once(self, crowd, monkeypatch):
         failures = iter([True, False, True])
-        announce = bulk._Run._announce
+        announce = bulk.Run._announce
 
         def fail_now_and_then(run, count):
             if next(failures, False):
                 raise OperationalError("deadlock detected")
             announce(run, count)
 
-        monkeypatch.setattr(bulk._Run, "_announce", fail_now_and_then)
+        monkeypatch.setattr(bulk.Run, "_announce", fail_now_and_then)
         assert_counted(revoke(batch_size=5), 10)
 
     def test_whoever_is_deleted_before_it_begins_begins_nothing(self, crowd):

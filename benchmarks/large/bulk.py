@@ -56,14 +56,14 @@ def report(*, sessions: int, rounds: int, turns: int) -> str:
 
 
 def _one_update(begun_before: datetime) -> int:
-    record = BulkRevocation.objects.create(reason="as one")
+    record = BulkRevocation.objects.create(reason="exercise")
     concerned = Session.objects.filter(created_at__lt=begun_before)
     return concerned.revoke(reason=RevokedReason.REVOKED_BY_STAFF, bulk_revocation=record)
 
 
 def _in_batches(begun_before: datetime) -> int:
     concerned = Session.objects.filter(created_at__lt=begun_before)
-    return sessions.revoke_in_batches(concerned, reason="in batches").done
+    return sessions.revoke_in_batches(concerned, reason="exercise").done
 
 
 def _refreshes(theirs: Act, ours: Act, begun_before: datetime, *, expected: int) -> str:

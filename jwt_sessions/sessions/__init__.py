@@ -20,10 +20,12 @@ from jwt_sessions.sessions.previewing import Preview, preview
 from jwt_sessions.sessions.refreshing import Refusal, refresh
 from jwt_sessions.sessions.revoking import forget, revoke, revoke_all, revoke_unbound
 from jwt_sessions.sessions.starting import start
+from jwt_sessions.sessions.stepping import Position, record_revocation, revoke_some
 from jwt_sessions.sessions.verifying import verify
 
 __all__ = [
     "Criteria",
+    "Position",
     "Preview",
     "Refusal",
     "TokenPair",
@@ -33,12 +35,14 @@ __all__ = [
     "prove_again",
     "rebind",
     "rebind_upgraded",
+    "record_revocation",
     "refresh",
     "rename",
     "resume_revocation",
     "revoke",
     "revoke_all",
     "revoke_in_batches",
+    "revoke_some",
     "revoke_unbound",
     "start",
     "verify",

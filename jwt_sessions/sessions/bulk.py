@@ -15,7 +15,13 @@ from django.utils import timezone
 
 from jwt_sessions import signals
 from jwt_sessions.exceptions import UserGone
-from jwt_sessions.models import Among, BulkRevocation, RevokedReason, Session
+from jwt_sessions.models import (
+    Among,
+    BulkRevocation,
+    BulkRevocationReason,
+    RevokedReason,
+    Session,
+)
 from jwt_sessions.sessions.announcing import announce, session_alias
 from jwt_sessions.sessions.batching import BATCH_SIZE, let_others_write, lock_next
 from jwt_sessions.sessions.criteria import Criteria
@@ -41,6 +47,7 @@ def revoke_in_batches(  # noqa: PLR0913  # what is put on record, and how it is 
     queryset: SessionQuerySet,
     *,
     reason: str,
+    note: str = "",
     by: Any = None,
     criteria: dict[str, Any] | None = None,
     batch_size: int = BATCH_SIZE,
@@ -49,27 +56,22 @@ def revoke_in_batches(  # noqa: PLR0913  # what is put on record, and how it is 
 ) -> BulkRevocation:
     """Revoke the sessions of a query that have not ended, some at a time; return the record.
 
-    `reason` is a text for the record, and so is `criteria`, any JSON object: what
-    ``Criteria.to_json`` returns lets the record be resumed by itself. `progress` is called with the
-    record when it is made, and after each batch. ``session_revoked`` is sent for each batch.
+    `reason` is a ``BulkRevocationReason``; `note` is any text for the record, and `criteria` any
+    JSON object: what ``Criteria.to_json`` returns lets the record be resumed by itself. `progress`
+    is called with the record when it is made, and after each batch. ``session_revoked`` is sent for
+    each batch, ``bulk_revocation_finished`` at the end.
 
     Sessions that begin meanwhile are not concerned. Where it is cut off, the record says how many
     are revoked, and ``resume_revocation`` goes on.
 
-    Raises ``ValueError`` for a query that is sliced or combined, ``UserGone`` where `by` was
-    deleted before it began, and Django's ``RuntimeError`` within a transaction of the caller's,
-    which would keep all batches locked until its end.
+    Raises ``ValueError`` for another reason and for a query that is sliced or combined,
+    ``UserGone`` where `by` was deleted before it began, and Django's ``RuntimeError`` within a
+    transaction of the caller's, which would keep all batches locked until its end.
     """
-    if not reason.strip():
-        raise ValueError("A bulk revocation needs a reason.")
-    record = BulkRevocation(by=by, reason=reason, criteria=criteria or {})
-    run = _Run(record, narrowable(queryset), batch_size, progress, request)
+    record = BulkRevocation(by=by, reason=reason, note=note, criteria=criteria or {})
+    run = Run(record, narrowable(queryset), batch_size, progress=progress, request=request)
     record.total = run.concerned.count()
-    try:
-        with transaction.atomic(using=session_alias(), durable=True):
-            record.save(using=session_alias())
-    except IntegrityError as error:  # it refers to nothing but `by`
-        raise UserGone from error
+    store(record)
     return run.finish()
 
 
@@ -92,7 +94,19 @@ def resume_revocation(
         return record
     if queryset is None:
         queryset = Criteria.from_json(record.criteria).sessions()
-    return _Run(record, narrowable(queryset), batch_size, progress, request).finish()
+    run = Run(record, narrowable(queryset), batch_size, progress=progress, request=request)
+    return run.finish()
+
+
+def store(record: BulkRevocation) -> None:
+    """Insert the record of a bulk revocation that has not begun. Raises as it says above."""
+    if record.reason not in BulkRevocationReason.values:
+        raise ValueError(f"A bulk revocation has a reason: one of {BulkRevocationReason.values}.")
+    try:
+        with transaction.atomic(using=session_alias(), durable=True):
+            record.save(using=session_alias())
+    except IntegrityError as error:  # it refers to nothing but `by`
+        raise UserGone from error
 
 
 def concerned(queryset: SessionQuerySet, *, until: Any = None) -> SessionQuerySet:
@@ -115,16 +129,17 @@ def narrowable(queryset: SessionQuerySet) -> SessionQuerySet:
     return queryset.order_by("pk")
 
 
-class _Run:
+class Run:
     """One process at work on a bulk revocation. Others may be at work on the same one."""
 
     def __init__(
         self,
         record: BulkRevocation,
         chosen: SessionQuerySet,
-        batch_size: int,
-        progress: Callable[[BulkRevocation], None] | None,
-        request: HttpRequest | None,
+        batch_size: int = BATCH_SIZE,
+        *,
+        progress: Callable[[BulkRevocation], None] | None = None,
+        request: HttpRequest | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError("A batch has at least one session.")
@@ -141,29 +156,48 @@ class _Run:
         self._walk(None)
         last = None
         # One that was locked. When it is free, so are others: they were locked by the same one.
-        while left := self._read(last, 1):
-            self._revoke_batch(left, wait=True)
+        while left := self.read(last, 1):
+            self.revoke(left, wait=True)
             last = left[0]
             self._walk(last)
-        self._rows().filter(finished_at=None).update(finished_at=timezone.now())
-        self.record.refresh_from_db(using=self.alias)
+        self.close()
         return self.record
+
+    def close(self) -> None:
+        """Say in the record that nothing is left to revoke."""
+        with transaction.atomic(using=self.alias):
+            if self._rows().filter(finished_at=None).update(finished_at=timezone.now()):
+                announce(
+                    signals.bulk_revocation_finished,
+                    sender=BulkRevocation,
+                    record=self.record,
+                    request=self.request,
+                )
+            self.record.refresh_from_db(using=self.alias)
 
     def _walk(self, last: UUID | None) -> None:
         """Revoke all sessions after `last` that nobody has locked."""
         ahead = self.batch_size * BATCHES_READ_AHEAD
-        while ids := self._read(last, ahead):
+        while ids := self.read(last, ahead):
             for start in range(0, len(ids), self.batch_size):
-                self._revoke_batch(ids[start : start + self.batch_size])
+                self.revoke(ids[start : start + self.batch_size])
             last = ids[-1]
             if len(ids) < ahead:
                 return
 
-    def _read(self, last: UUID | None, number: int) -> list[UUID]:
+    def read(self, last: UUID | None, number: int) -> list[UUID]:
+        """Return the first ones after `last` that are left to revoke, in order."""
         rows = self.concerned if last is None else self.concerned.filter(pk__gt=last)
         return list(rows.values_list("pk", flat=True)[:number])
 
-    def _revoke_batch(self, ids: Sequence[UUID], *, wait: bool = False) -> None:
+    def read_between(self, last: UUID | None, end: UUID | None) -> list[UUID]:
+        """Return all after `last` and up to `end` that are left to revoke, in order."""
+        rows = self.concerned if last is None else self.concerned.filter(pk__gt=last)
+        rows = rows if end is None else rows.filter(pk__lte=end)
+        return list(rows.values_list("pk", flat=True))
+
+    def revoke(self, ids: Sequence[UUID], *, wait: bool = False) -> None:
+        """Revoke those that are not revoked and, unless it is to `wait`, not locked."""
         count = self._try_to_revoke(ids, wait=wait)
         if count:
             self.record.done += count

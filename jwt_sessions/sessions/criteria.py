@@ -17,7 +17,7 @@ from django.utils import timezone
 from jwt_sessions import clients
 from jwt_sessions.claims import AMR_MULTIPLE_FACTORS
 from jwt_sessions.exceptions import BadCriteria
-from jwt_sessions.models import RefreshToken, Session, SessionKind
+from jwt_sessions.models import Among, RefreshToken, Session, SessionKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from jwt_sessions.models.session import SessionQuerySet
 
 JSON_TYPES: Final = {
-    **dict.fromkeys(["everyone", "staff", "without_second_factor"], bool),
-    **dict.fromkeys(["users", "groups"], list),
+    **dict.fromkeys(["everyone", "staff", "without_second_factor", "except_superusers"], bool),
+    **dict.fromkeys(["session_ids", "users", "groups", "except_users"], list),
 }
-TIMES: Final = ("created_before", "created_after", "inactive_since")
+TIMES: Final = ("created_before", "created_after", "inactive_since", "active_since")
+# What only narrows others.
+EXCEPTIONS: Final = {"except_users", "except_superusers"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,29 +38,35 @@ class Criteria:
     """Which sessions: all that is given must hold. Raises ``BadCriteria`` where nothing is given.
 
     `everyone` stands for no condition at all: forgetting the others never ends all sessions.
-    `users` and `groups` are objects or primary keys; where they are given and empty, nobody is
-    meant. `staff`: whose ``is_staff`` is set. `created_before` and `created_after` are about the
-    sign-in, `inactive_since` about the last refresh. `network` is an IP address or a network, of
+    `session_ids`, `users` and `groups` are objects or primary keys; where they are given and empty,
+    nothing is meant. `staff`: whose ``is_staff`` is set. `created_before` and `created_after` are
+    about the sign-in, `inactive_since` and `active_since` about the last refresh: before then, then
+    or later. `network` is an IP address or a network, of
     the sign-in. `device` is a part of the device's name, browser, system or user agent.
-    `without_second_factor`: in which no second factor was proven.
+    `without_second_factor`: in which no second factor was proven. `except_users` and
+    `except_superusers` leave these people alone, and are no criteria by themselves.
     """
 
     everyone: bool = False
+    session_ids: Iterable[Any] | None = None
     users: Iterable[Any] | None = None
     groups: Iterable[Any] | None = None
     staff: bool = False
     created_before: datetime | None = None
     created_after: datetime | None = None
     inactive_since: datetime | None = None
+    active_since: datetime | None = None
     network: str | None = None
     device: str | None = None
     kind: str | None = None
     without_second_factor: bool = False
+    except_users: Iterable[Any] | None = None
+    except_superusers: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("users", "groups"):
+        for name in OWNERS:
             object.__setattr__(self, name, _keys_of(getattr(self, name), OWNERS[name]))
-        if not self._given():
+        if not self._given().keys() - EXCEPTIONS:
             raise BadCriteria("no_criteria", "No criterion is given.")
         if self.staff:
             _user_field("is_staff", "no_staff")
@@ -102,9 +110,13 @@ def _users_by(**conditions: Any) -> Q:
     return Q(user__in=users.values("pk"))
 
 
-def _seen_before(moment: datetime) -> Q:
-    tokens = RefreshToken.objects.filter(pk=OuterRef("pk"), last_seen_at__lt=moment)
-    return Q(Exists(tokens))
+def _of_superusers() -> Q:
+    has_superusers = any(field.name == "is_superuser" for field in get_user_model()._meta.fields)
+    return _users_by(is_superuser=True) if has_superusers else Q(pk__in=[])
+
+
+def _seen(**conditions: Any) -> Q:
+    return Q(Exists(RefreshToken.objects.filter(pk=OuterRef("pk"), **conditions)))
 
 
 def _on_device(text: str) -> Q:
@@ -122,16 +134,20 @@ def _without_second_factor(_: bool) -> Q:
 
 CONDITIONS: Final[dict[str, Callable[[Any], Q]]] = {
     "everyone": lambda _: Q(),
+    "session_ids": lambda ids: Q(Among("pk", ids)),
     "users": lambda keys: Q(user__in=keys),
     "groups": lambda keys: _users_by(groups__in=keys),
     "staff": lambda _: _users_by(is_staff=True),
     "created_before": lambda moment: Q(created_at__lt=moment),
     "created_after": lambda moment: Q(created_at__gte=moment),
-    "inactive_since": _seen_before,
+    "inactive_since": lambda moment: _seen(last_seen_at__lt=moment),
+    "active_since": lambda moment: _seen(last_seen_at__gte=moment),
     "network": lambda text: Q(address_key__range=_range_of(text)),
     "device": _on_device,
     "kind": lambda kind: Q(kind=kind),
     "without_second_factor": _without_second_factor,
+    "except_users": lambda keys: ~Q(user__in=keys),
+    "except_superusers": lambda _: ~_of_superusers(),
 }
 
 
@@ -141,7 +157,12 @@ def group_model() -> Any:
 
 
 # Whose primary keys these are.
-OWNERS: Final[dict[str, Callable[[], Any]]] = {"users": get_user_model, "groups": group_model}
+OWNERS: Final[dict[str, Callable[[], Any]]] = {
+    "session_ids": lambda: Session,
+    "users": get_user_model,
+    "groups": group_model,
+    "except_users": get_user_model,
+}
 
 
 def _keys_of(objects: Iterable[Any] | None, model: Callable[[], Any]) -> tuple[Any, ...] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentTypeError
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
@@ -15,7 +15,7 @@ from jwt_sessions.exceptions import BadCriteria
 from jwt_sessions.management.people import find_user, quote
 from jwt_sessions.management.progress import progress
 from jwt_sessions.management.words import counted, time_or_age
-from jwt_sessions.models import BulkRevocation, SessionKind
+from jwt_sessions.models import BulkRevocation, BulkRevocationReason, SessionKind
 from jwt_sessions.sessions.batching import BATCH_SIZE
 from jwt_sessions.sessions.criteria import group_model
 
@@ -50,6 +50,7 @@ class Command(BaseCommand):
         which.add_argument("--created-before", **TIME, help="that began before then")
         which.add_argument("--created-after", **TIME, help="that began then or later")
         which.add_argument("--inactive-since", **TIME, help="that were last refreshed before then")
+        which.add_argument("--active-since", **TIME, help="that were refreshed then or later")
         which.add_argument(
             "--address", dest="network", help="that began at this IP address, or in this network"
         )
@@ -58,11 +59,22 @@ class Command(BaseCommand):
         which.add_argument(
             "--without-second-factor", action="store_true", help="in which none was proven"
         )
+        which.add_argument(
+            "--except-user",
+            action="append",
+            dest="except_users",
+            metavar="NAME",
+            help="but none of this person",
+        )
+        which.add_argument(
+            "--except-superusers", action="store_true", help="but none of superusers"
+        )
         which.add_argument("--all", action="store_true", dest="everyone", help="whatever they are")
         which.add_argument(
             "--resume", type=int, metavar="ID", help="what was left of an earlier one"
         )
-        parser.add_argument("--reason", metavar="TEXT", help="why, for the record")
+        parser.add_argument("--reason", choices=BulkRevocationReason.values, help="why")
+        parser.add_argument("--note", metavar="TEXT", help="more on why, for the record")
         parser.add_argument("--by", metavar="NAME", help="who does it, for the record")
         parser.add_argument("--dry-run", action="store_true", help="count, and do nothing")
         parser.add_argument("--yes", action="store_true", help="do not ask")
@@ -85,8 +97,8 @@ class Command(BaseCommand):
         self._mention_unfinished(options["resume"])
         record = _find_record(options["resume"])
         criteria = _read_criteria(record, options)
-        if not (record or options["dry_run"] or (options["reason"] or "").strip()):
-            raise CommandError("Say why, for the record: --reason TEXT.")
+        if not (record or options["dry_run"] or options["reason"]):
+            raise CommandError(f"Say why, for the record: --reason {_reasons()}.")
         by = find_user(options["by"]) if options["by"] else None
         ahead = sessions.preview(criteria.sessions())
         self._show(ahead)
@@ -116,7 +128,8 @@ class Command(BaseCommand):
             if record:
                 record = sessions.resume_revocation(record, **how)
             else:
-                how |= {"reason": options["reason"], "by": options["by"]}
+                how |= {name: options[name] for name in ("reason", "by")}
+                how["note"] = options["note"] or ""
                 record = sessions.revoke_in_batches(
                     criteria.sessions(), criteria=criteria.to_json(), **how
                 )
@@ -159,15 +172,16 @@ class Command(BaseCommand):
 def _read_criteria(record: BulkRevocation | None, options: Mapping[str, Any]) -> sessions.Criteria:
     names = {field.name for field in fields(sessions.Criteria)}
     # Not whatever is false: an empty text is a mistake, never no condition.
-    given = {name: options[name] for name in names if options[name] not in (None, False)}
+    given = {name: options[name] for name in names & options.keys()}
+    given = {name: value for name, value in given.items() if value not in (None, False)}
     if record is None:
-        for name, find in (("users", find_user), ("groups", _find_group)):
+        for name, find in FINDERS.items():
             if name in given:
                 given[name] = [find(each) for each in given[name]]
         if not given:
             raise CommandError("Say which sessions: --all, or --user NAME, or others of --help.")
         return sessions.Criteria(**given)
-    if given or options["reason"] or options["by"]:
+    if given or options["reason"] or options["by"] or options["note"]:
         raise CommandError("--resume goes by what is on record: give no criteria, reason or name.")
     try:
         return sessions.Criteria.from_json(record.criteria)
@@ -182,6 +196,13 @@ def _find_group(name: str) -> Any:
     if group is None:
         raise CommandError(f"There is no group called {quote(name)}.")
     return group
+
+
+FINDERS: Final = {"users": find_user, "groups": _find_group, "except_users": find_user}
+
+
+def _reasons() -> str:
+    return " | ".join(BulkRevocationReason.values)
 
 
 def _find_record(number: int | None) -> BulkRevocation | None:

@@ -1,0 +1,118 @@
+"""How long the database may think about a question, and what happens then."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from django.db import OperationalError, connections, transaction
+
+from jwt_sessions.exceptions import TooSlow
+from jwt_sessions.sessions.announcing import session_alias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
+
+# How often SQLite asks whether it should stop: after so many steps of its machine.
+STEPS: Final = 10_000
+# PostgreSQL's query_canceled, MariaDB's ER_STATEMENT_TIMEOUT, MySQL's ER_QUERY_TIMEOUT.
+CANCELED: Final = ("57014", 1969, 3024)
+
+
+class Deadline:
+    """When several questions in a row must be answered. In seconds from now; None: never."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.end = None if seconds is None else time.monotonic() + seconds
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is up."""
+        return self.end is not None and time.monotonic() >= self.end
+
+    def ask(self, question: Callable[[], T]) -> T:
+        """Return what `question` returns, of one statement. Raises ``TooSlow``."""
+        if self.end is None:
+            return question()
+        left = self.end - time.monotonic()
+        if left <= 0:
+            raise TooSlow
+        with at_most(left):
+            return question()
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Let the database stop each statement that takes longer: ``TooSlow`` is raised.
+
+    A database that has no such limit (none that Django comes with, but Oracle) is waited for.
+    """
+    connection: Any = connections[session_alias()]
+    connection.ensure_connection()
+    limit = LIMITS.get(connection.vendor)
+    if limit is None:
+        yield
+        return
+    try:
+        with limit(connection, seconds):
+            yield
+    except OperationalError as error:
+        if _is_canceled(error):
+            raise TooSlow from error
+        raise
+
+
+def _is_canceled(error: OperationalError) -> bool:
+    cause: Any = error.__cause__
+    marks = (getattr(cause, "sqlstate", None), *getattr(cause, "args", ())[:1])
+    return any(mark in CANCELED for mark in marks) or str(error) == "interrupted"
+
+
+@contextmanager
+def _on_postgresql(connection: Any, seconds: float) -> Iterator[None]:
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        (before,) = cursor.fetchone()
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [_ms(seconds)])
+        yield
+        # For where this is a savepoint. A rollback to it does the same.
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [before])
+
+
+@contextmanager
+def _on_mysql(connection: Any, seconds: float) -> Iterator[None]:
+    is_mariadb = connection.mysql_is_mariadb
+    name = "max_statement_time" if is_mariadb else "max_execution_time"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT @@SESSION.{name}")
+        (before,) = cursor.fetchone()
+        limit = max(seconds, 0.001) if is_mariadb else int(_ms(seconds))
+        cursor.execute(f"SET SESSION {name} = %s", [limit])
+        try:
+            yield
+        finally:
+            cursor.execute(f"SET SESSION {name} = %s", [before])
+
+
+@contextmanager
+def _on_sqlite(connection: Any, seconds: float) -> Iterator[None]:
+    end = time.monotonic() + seconds
+    connection.connection.set_progress_handler(lambda: time.monotonic() > end, STEPS)
+    try:
+        yield
+    finally:
+        connection.connection.set_progress_handler(None, STEPS)
+
+
+def _ms(seconds: float) -> str:
+    return str(max(int(seconds * 1000), 1))
+
+
+LIMITS: Final[dict[str, Callable[[Any, float], Any]]] = {
+    "postgresql": _on_postgresql,
+    "mysql": _on_mysql,
+    "sqlite": _on_sqlite,
+}
