@@ -6,17 +6,17 @@ import itertools
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID
 
 from django.db import connections
 
 from jwt_sessions.models import Among, Session
-from jwt_sessions.models.identifiers import least_uuid7
+from jwt_sessions.models.identifiers import least_uuid7, ticks_of, uuid7_of
 from jwt_sessions.sessions.announcing import session_alias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
+    from uuid import UUID
 
     from jwt_sessions.models.session import SessionQuerySet
 
@@ -28,7 +28,6 @@ READ: Final = 40
 READ_AT_MOST: Final = 12_000
 # How often crowded stretches are cut again.
 ROUNDS: Final = 10
-END: Final = 1 << 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ class Sample:
 
 @dataclass(slots=True)
 class _Stretch:
-    """The ids from `start` up to `end`, and the first ones that are there."""
+    """The ids from the tick `start` up to `end`, and the first ones that are there."""
 
     start: int
     end: int
@@ -87,7 +86,7 @@ class _Stretch:
         """How many sessions each id stands for, if all of the stretch is like its beginning."""
         if not self.is_crowded:
             return 1.0
-        return max((self.end - self.start) / (self.ids[-1].int + 1 - self.start), 1.0)
+        return max((self.end - self.start) / (ticks_of(self.ids[-1]) + 1 - self.start), 1.0)
 
     def cut(self) -> list[tuple[int, int]]:
         return list(_cut(self.start, self.end, PIECES))
@@ -118,7 +117,7 @@ def draw(*, since: datetime | None = None, until: datetime | None = None) -> Sam
 
 
 def _ends(since: datetime | None, until: datetime | None) -> tuple[int, int]:
-    """Return the first id and what comes after the last one, within a time."""
+    """Return the tick of the first id and the one after the last id's, within a time."""
     rows = Session.objects.order_by("pk")
     if since is not None:
         rows = rows.filter(pk__gte=least_uuid7(since))
@@ -126,7 +125,7 @@ def _ends(since: datetime | None, until: datetime | None) -> tuple[int, int]:
         rows = rows.filter(pk__lt=least_uuid7(until))
     first = rows.values_list("pk", flat=True).first()
     last = rows.reverse().values_list("pk", flat=True).first()
-    return (first.int, last.int + 1) if first and last else (0, 0)
+    return (ticks_of(first), ticks_of(last) + 1) if first and last else (0, 0)
 
 
 def _cut(start: int, end: int, number: int) -> Iterator[tuple[int, int]]:
@@ -155,10 +154,8 @@ def _look(bounds: Iterable[tuple[int, int]]) -> list[_Stretch]:
 
 
 def _first_ids(stretch: _Stretch, number: int) -> tuple[str, list[Any]]:
-    rows = Session.objects.filter(pk__gte=UUID(int=stretch.start)).order_by("pk")
-    if stretch.end < END:
-        rows = rows.filter(pk__lt=UUID(int=stretch.end))
-    query = rows.values_list("pk", flat=True)[:READ].query
+    rows = Session.objects.filter(pk__gte=uuid7_of(stretch.start), pk__lt=uuid7_of(stretch.end))
+    query = rows.order_by("pk").values_list("pk", flat=True)[:READ].query
     sql, params = query.get_compiler(session_alias()).as_sql()
     # Django wraps no slices in a UNION on SQLite.
     return f"SELECT {number}, s{number}.* FROM ({sql}) s{number}", list(params)  # noqa: S608 - Django's

@@ -42,7 +42,7 @@ class Position:
         try:
             after, has_found, in_windows = data
             return cls(UUID(after) if after else None, bool(has_found), bool(in_windows))
-        except (TypeError, AttributeError) as error:
+        except (TypeError, AttributeError, ValueError) as error:
             raise ValueError("This is no position.") from error
 
 
