@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from jwt_sessions.admin.bulk_action import may_revoke_in_bulk, revoke_selected
 from jwt_sessions.admin.permissions import REVOKE, is_protected
 from jwt_sessions.admin.read_only import ReadOnlyAdmin
 from jwt_sessions.admin.revoking import RevokeView
@@ -116,6 +117,7 @@ class SessionAdmin(SessionRecordAdmin):
         "last_seen_at",
         "expires_at",
     ]
+    actions = [revoke_selected]
     change_form_template = "admin/jwt_sessions/session/detail.html"
 
     def get_own_urls(self) -> list[URLPattern]:
@@ -138,6 +140,10 @@ class SessionAdmin(SessionRecordAdmin):
         if not request.user.has_perm(REVOKE):
             return False
         return session is None or not is_protected(session.user, operator=request.user)
+
+    def has_bulkrevoke_permission(self, request: HttpRequest) -> bool:
+        """Return whether this operator may revoke the rows that are ticked."""
+        return may_revoke_in_bulk(self.admin_site, request)
 
     def log_revocation(self, request: HttpRequest, session: Session) -> None:
         """Put on record who revoked what."""
