@@ -31,7 +31,6 @@ PLAIN: Final = (
     *("created_after", "created_before", "active_since", "inactive_since"),
     *("network", "device", "kind"),
 )
-FIELD_OF_CODE: Final = {"bad_network": "network", "unknown_kind": "kind"}
 FIELDSETS: Final = (
     (_("Whose sessions"), ("users", "names", "ignore_unknown", "groups", "staff", "except_own")),
     (_("When"), ("created_after", "created_before", "active_since", "inactive_since")),
@@ -120,17 +119,27 @@ class CriteriaForm(forms.Form):
         field.queryset = people.get_queryset(request)
 
     def _offer_groups(self) -> None:
+        field: Any = self.fields["groups"]
         try:
-            model = group_model()
+            field.queryset = group_model()._default_manager.order_by("pk")
         except BadCriteria:
             del self.fields["groups"]
             return
-        field: Any = self.fields["groups"]
-        field.queryset = model._default_manager.order_by("pk")
+        if not field.queryset.exists():
+            del self.fields["groups"]
 
     def clean_session_ids(self) -> list[str] | None:
         text: str = self.cleaned_data["session_ids"]
         return text.split() or None
+
+    def clean_network(self) -> str:
+        text: str = self.cleaned_data["network"]
+        try:
+            if text:
+                Criteria(network=text)
+        except BadCriteria as error:
+            raise ValidationError(_tell(error), error.code) from error
+        return text
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
@@ -164,7 +173,7 @@ class CriteriaForm(forms.Form):
                 except_superusers=self.spares_superusers,
             )
         except BadCriteria as error:
-            self.add_error(FIELD_OF_CODE.get(error.code), _tell(error))
+            self.add_error(None, _tell(error))
             return None
 
     def has_unknown_names(self) -> bool:

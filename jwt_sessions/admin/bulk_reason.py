@@ -25,7 +25,7 @@ class ReasonForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
         help_text=_("For the record: what happened, who asked for it. Never a password or a code."),
     )
-    is_sure = forms.BooleanField(required=True)
+    is_sure = forms.BooleanField(error_messages={"required": _("Tick this if it is so.")})
 
     def __init__(self, *args: Any, question: str, **kwargs: Any) -> None:
         """Ask for a tick at `question`, unless that is empty."""

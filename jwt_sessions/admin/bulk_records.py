@@ -20,7 +20,7 @@ from jwt_sessions.admin.bulk_words import (
     read_criteria,
     tell_criteria_of,
     tell_duration,
-    tell_progress,
+    tell_shortly,
 )
 from jwt_sessions.admin.exporting import download
 from jwt_sessions.admin.permissions import BULK_REVOKE, VIEW_SESSION, may_view
@@ -141,7 +141,7 @@ class BulkRevocationAdmin(ReadOnlyAdmin):
 
     @admin.display(description=pgettext_lazy("of a bulk revocation", "revoked"))
     def progress(self, record: BulkRevocation) -> str:
-        return tell_progress(record)
+        return tell_shortly(record)
 
     @admin.display(description=pgettext_lazy("of a bulk revocation", "state"))
     def state(self, record: BulkRevocation) -> str:
@@ -155,10 +155,10 @@ class BulkRevocationAdmin(ReadOnlyAdmin):
             return self.show(None)
         return tell_duration(record.finished_at - record.started_at)
 
-    @admin.display(description=_("all of these hold"))
+    @admin.display(description=_("sessions meant"))
     def which(self, record: BulkRevocation) -> str:
-        items = format_html_join("", "<li>{}</li>", ((line,) for line in tell_criteria_of(record)))
-        return format_html("<ul>{}</ul>", items)
+        lines = ((line,) for line in tell_criteria_of(record))
+        return format_html_join(format_html("<br>"), "{}", lines)
 
     @admin.display(description=_("live when it began"))
     def total_in_words(self, record: BulkRevocation) -> str:

@@ -17,7 +17,13 @@ from jwt_sessions.admin.bulk_prefill import prefill
 from jwt_sessions.admin.bulk_preview import FOR_COUNTING, look_ahead, read_seal, seal
 from jwt_sessions.admin.bulk_reason import ReasonForm
 from jwt_sessions.admin.bulk_running import START
-from jwt_sessions.admin.bulk_words import about, count_people, count_sessions, tell_criteria
+from jwt_sessions.admin.bulk_words import (
+    about,
+    count_people,
+    count_sessions,
+    grouped,
+    tell_criteria,
+)
 from jwt_sessions.admin.permissions import may_view
 from jwt_sessions.exceptions import UserGone
 
@@ -83,7 +89,7 @@ class CriteriaPage(BulkPage):
         if not self.model_admin.may_view_sessions(self.request):
             return []
         sample = outlook.preview.sample
-        return [(str(user), self._address_of(user), count_sessions(n)) for user, n in sample]
+        return [(str(user), self._address_of(user), grouped(number)) for user, number in sample]
 
     def _address_of(self, user: Any) -> str:
         model = get_user_model()

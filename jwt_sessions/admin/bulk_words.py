@@ -59,6 +59,14 @@ def tell_progress(record: BulkRevocation) -> str:
     return gettext("%(done)s of %(total)s revoked") % {"done": grouped(record.done), "total": total}
 
 
+def tell_shortly(record: BulkRevocation) -> str:
+    """Write "1,200 of about 20,000", or how many it were in the end."""
+    if record.is_finished:
+        return grouped(record.done)
+    total = about(grouped(record.total), is_estimate=record.total_is_estimate)
+    return gettext("%(done)s of %(total)s") % {"done": grouped(record.done), "total": total}
+
+
 def percent_of(record: BulkRevocation) -> int:
     """Return how much of it is done; only what is finished is at 100."""
     if record.is_finished:

@@ -72,6 +72,7 @@
         form.elements.position.value = answer.position;
         bar.value = answer.percent;
         progress.textContent = answer.progress;
+        part("percent").textContent = answer.percent;
         showTimeLeft();
         show(wait ? texts.waiting : texts.running);
         if (Date.now() - saidAt > SAY_EVERY) {
