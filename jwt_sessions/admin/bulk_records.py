@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.urls import path, reverse
-from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
@@ -157,8 +156,7 @@ class BulkRevocationAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("sessions meant"))
     def which(self, record: BulkRevocation) -> str:
-        lines = ((line,) for line in tell_criteria_of(record))
-        return format_html_join(format_html("<br>"), "{}", lines)
+        return "\n".join(tell_criteria_of(record))
 
     @admin.display(description=_("live when it began"))
     def total_in_words(self, record: BulkRevocation) -> str:
