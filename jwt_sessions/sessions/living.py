@@ -21,8 +21,8 @@ from django.utils import timezone
 
 from jwt_sessions.models import Among, Session
 from jwt_sessions.sessions.criteria import CONDITIONS
-from jwt_sessions.sessions.drawing import draw_unrevoked, thin
 from jwt_sessions.sessions.numbers import Number
+from jwt_sessions.sessions.sampling import Sample, draw
 from jwt_sessions.sessions.stretches import (
     UNREVOKED_ENDS,
     count_each,
@@ -61,7 +61,7 @@ def count_live(now: datetime) -> Live:
     until = datetime(9999, 1, 1, tzinfo=UTC if timezone.is_aware(now) else None)
     (counts,) = count_each(UNREVOKED_ENDS, [(now, until)], limit=CAP + 1)
     if sum(count for count, _ in counts) > CAP:
-        return _estimate(draw_unrevoked(now), now)
+        return _estimate(draw(now).thinned(LOOKED_AT), now)
     (found,) = first_of_each(UNREVOKED_ENDS, [(now, until)], limit=CAP + 1, columns=["id"])
     read = reader(UNREVOKED_ENDS, "id")
     ids = [read(id_) for (id_,) in found]
@@ -80,9 +80,8 @@ def _live_among(ids: Sequence[UUID], now: datetime) -> list[tuple[UUID, Any, boo
     return list(rows.annotate(has_factor=proven).values_list("pk", "user", "has_factor"))
 
 
-def _estimate(sample: Mapping[Any, float], now: datetime) -> Live:
-    read = reader(UNREVOKED_ENDS, "id")
-    weights = {read(id_): weight for id_, weight in thin(sample, LOOKED_AT).items()}
+def _estimate(sample: Sample, now: datetime) -> Live:
+    weights = sample.weights
     rows = _live_among(list(weights), now)
     owned = {id_: weights[id_] for id_, user, _ in rows if user is not None}
     owners = {id_: user for id_, user, _ in rows}
@@ -106,7 +105,7 @@ def _people(weights: Mapping[UUID, float], owners: Mapping[UUID, Any], now: date
     for number, limit in LOOKS:
         if not rest:
             break
-        chosen = thin(rest, number)
+        chosen = Sample(rest).thinned(number).weights
         counts = _count_of_owners(list(chosen), limit, now)
         known = {id_: max(count, 1) for id_, count in counts.items() if count < limit}
         people += sum(chosen[id_] / count for id_, count in known.items())
