@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SAMPLE_SIZE: Final = 5
 # Of how many sessions an estimate is made, and of how many of them it is asked whose they are.
-SAMPLED: Final = 12_000
+SAMPLED: Final = 4_000
 SESSIONS_ASKED: Final = 500
 
 
