@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db.models import Q
+from django.db.models import Q, UUIDField
 
 from jwt_sessions import clients
 from jwt_sessions.exceptions import BadCriteria
@@ -63,7 +63,8 @@ def narrow(rows: Any, *groups: Sequence[Lookup]) -> Found:
             few = ids if few is None else few & ids
     if few is None:
         return Found(broad, is_broad=bool(broad))
-    known = Q(Among("pk", sorted(few))) if rows.model._meta.pk.name == "id" else Q(pk__in=few)
+    has_uuids = isinstance(rows.model._meta.pk, UUIDField)
+    known = Q(Among("pk", sorted(few))) if has_uuids else Q(pk__in=few)
     return Found(known & broad if few else Q(pk__in=[]), is_small=True)
 
 
