@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.db.models import Count, OuterRef, Subquery
+from django.db.models import Count, Max, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.urls import path
 from django.utils.html import format_html
@@ -32,6 +32,7 @@ class FactorAdmin(ReadOnlyAdmin):
 
     # What tells a device from others of its kind.
     own_columns: ClassVar[list[str]] = ["name"]
+    last_used: ClassVar[str] = "last_used_at"
     paginator = BoundedPaginator
     ordering = ["-pk"]
     sortable_by = ()
@@ -45,10 +46,10 @@ class FactorAdmin(ReadOnlyAdmin):
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         who = "person" if request.user.has_perm(VIEW_FACTORS) else "user"
-        return ["__str__", who, *self.own_columns, "confirmed_at", "last_used_at"]
+        return ["__str__", who, *self.own_columns, "confirmed_at", self.last_used]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        return ["user", *self.own_columns, "created_at", "confirmed_at", "last_used_at"]
+        return ["user", *self.own_columns, "created_at", "confirmed_at", self.last_used]
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         return [f"user__{get_user_model().USERNAME_FIELD}"]
@@ -120,15 +121,23 @@ class RecoveryCodesAdmin(FactorAdmin):
     """Who has recovery codes, and how many are left of them."""
 
     own_columns: ClassVar[list[str]] = ["codes_left"]
+    last_used: ClassVar[str] = "code_used_at"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         # For each row that is shown, not for all that there are.
-        unused = RecoveryCode.objects.unused().filter(device=OuterRef("pk")).order_by()
-        counted = unused.values("device").annotate(number=Count("pk")).values("number")
+        codes = RecoveryCode.objects.filter(device=OuterRef("pk")).order_by()
+        left = codes.unused().values("device").annotate(number=Count("pk")).values("number")
+        used = codes.values("device").annotate(latest=Max("used_at")).values("latest")
         rows: Any = super().get_queryset(request)
-        annotated: QuerySet[Any] = rows.annotate(left=Coalesce(Subquery(counted), 0))
+        annotated: QuerySet[Any] = rows.annotate(
+            left=Coalesce(Subquery(left), 0), latest_use=Subquery(used)
+        )
         return annotated
 
     @admin.display(description=_("codes left"))
     def codes_left(self, device: Any) -> int:
         return int(device.left)
+
+    @admin.display(description=_("last used at"))
+    def code_used_at(self, device: Any) -> str:
+        return self.show(device.latest_use)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.contrib.admin.utils import quote, unquote
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Count, Max, Q
 from django.http import Http404
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
@@ -47,6 +48,7 @@ class ShownDevice:
     """A device as staff see it."""
 
     method: str
+    is_ours: bool
     name: str
     address: str
     confirmed_at: datetime | None
@@ -110,11 +112,12 @@ class PersonView(AboutPersonView):
     title = _("Second factors of %(user)s")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        may_reset = self.may_reset()
+        context = super().get_context_data(**kwargs)
+        may_reset = context["devices"] and self.may_reset()
         return {
-            **super().get_context_data(**kwargs),
+            **context,
             "is_required": mfa.is_required(self.person),
-            "events": list(list_events(self.person)),
+            "events": list_events(self.person),
             "reset_address": self.find_address(RESET) if may_reset else None,
             "is_spared": is_protected(self.person, operator=self.request.user),
         }
@@ -145,24 +148,29 @@ def find_person(text: str) -> Any:
 
 def list_shown(person: Any) -> list[ShownDevice]:
     """Return a person's confirmed devices with all that staff may know of them."""
-    devices = with_times(mfa.list_devices(person))
-    addresses = MessageDevice.objects.filter(user_id=person.pk, confirmed=True)
+    now, theirs = timezone.now(), {"user_id": person.pk}
+    addresses = MessageDevice.objects.filter(**theirs, confirmed=True)
     masked = {str(device.pk): device.masked_address for device in addresses}
-    left = RecoveryCode.objects.left_to(person.pk)
-    locked = FactorAllowance.objects.filter(user_id=person.pk, locked_until__gt=timezone.now())
+    locked = FactorAllowance.objects.filter(**theirs, locked_until__gt=now)
     locks = dict(locked.values_list("factor", "locked_until"))
-    return [
-        ShownDevice(
-            method=name_of_method(device.method),
-            name=device.name,
-            address=masked.get(device.pk, "") if device.model is MessageDevice else "",
-            confirmed_at=device.confirmed_at,
-            last_used_at=device.last_used_at,
-            codes_left=left if device.model is RecoveryCodes else None,
-            locked_until=locks.get(device.method),
+    codes = RecoveryCode.objects.filter(device__user_id=person.pk)
+    use = codes.aggregate(left=Count("pk", filter=Q(used_at=None)), latest=Max("used_at"))
+    shown = []
+    for device in with_times(mfa.list_devices(person)):
+        has_codes = device.model is RecoveryCodes
+        shown.append(
+            ShownDevice(
+                method=name_of_method(device.method),
+                is_ours=device.is_ours,
+                name=device.name,
+                address=masked.get(device.pk, "") if device.model is MessageDevice else "",
+                confirmed_at=device.confirmed_at,
+                last_used_at=use["latest"] if has_codes else device.last_used_at,
+                codes_left=use["left"] if has_codes else None,
+                locked_until=locks.get(device.method),
+            )
         )
-        for device in devices
-    ]
+    return shown
 
 
 def list_events(person: Any) -> list[ShownEvent]:
