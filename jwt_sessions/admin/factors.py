@@ -68,7 +68,7 @@ class FactorAdmin(ReadOnlyAdmin):
             found = queryset.none()
         return found, False
 
-    def lookup_allowed(self, *args: Any, **kwargs: Any) -> bool:
+    def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:
         """Refuse every filter in an address: a secret could be guessed by what it begins with."""
         return False
 
