@@ -102,10 +102,13 @@ class ResetView(AboutPersonView):
         done = mfa.changing.reset(
             self.person, by=by, reason=reason, end_sessions=True, request=request
         )
+        self.log(done, reason)
+        return done
+
+    def log(self, done: Reset, reason: str) -> None:
         why = gettext("Reason: %(reason)s") % {"reason": reason}
         message = " ".join([gettext("Second factor reset."), say(done), why])
         self.model_admin.log_change(self.request, self.person, message)
-        return done
 
     def back(self) -> HttpResponseRedirect:
         return HttpResponseRedirect(self.find_address() or "")
