@@ -1,6 +1,14 @@
-"""The staff face: look at sessions, revoke one. Nothing here adds, changes or deletes."""
+"""The staff face: look at sessions, events and second factors; revoke, reset. Nothing is edited."""
 
+from jwt_sessions.admin.factors import EncryptedTOTPAdmin, MessageDeviceAdmin, RecoveryCodesAdmin
 from jwt_sessions.admin.security_events import SecurityEventAdmin
 from jwt_sessions.admin.sessions import RevokedSessionAdmin, SessionAdmin
 
-__all__ = ["RevokedSessionAdmin", "SecurityEventAdmin", "SessionAdmin"]
+__all__ = [
+    "EncryptedTOTPAdmin",
+    "MessageDeviceAdmin",
+    "RecoveryCodesAdmin",
+    "RevokedSessionAdmin",
+    "SecurityEventAdmin",
+    "SessionAdmin",
+]
