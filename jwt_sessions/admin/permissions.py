@@ -13,6 +13,8 @@ from jwt_sessions.conf import conf
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from django.contrib.admin import AdminSite
+    from django.db.models import Model
     from django.http import HttpRequest, HttpResponseBase
 
 logger = logging.getLogger(__name__)
@@ -35,6 +37,11 @@ def is_protected(user: Any, *, operator: Any) -> bool:
 def must_spare_superusers(operator: Any) -> bool:
     """Return whether superusers are out of reach for `operator`."""
     return conf.PROTECT_SUPERUSERS and not getattr(operator, "is_superuser", False)
+
+
+def may_view(model: type[Model], site: AdminSite, request: HttpRequest) -> bool:
+    """Return whether an operator may see the pages of a model, and whether there are any."""
+    return site.is_registered(model) and site.get_model_admin(model).has_view_permission(request)
 
 
 def logged(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:

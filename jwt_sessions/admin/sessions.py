@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from jwt_sessions.admin.bulk_action import may_revoke_in_bulk, revoke_selected
 from jwt_sessions.admin.filters import (
     BulkFilter,
     KindFilter,
@@ -185,6 +186,7 @@ class SessionAdmin(SessionRecordAdmin):
         "expires_at",
         "methods",
     ]
+    actions = [revoke_selected]
     list_filter = [
         SignedInFilter,
         StateFilter,
@@ -229,6 +231,10 @@ class SessionAdmin(SessionRecordAdmin):
         if not request.user.has_perm(REVOKE):
             return False
         return session is None or not is_protected(session.user, operator=request.user)
+
+    def has_bulkrevoke_permission(self, request: HttpRequest) -> bool:
+        """Return whether this operator may revoke the rows that are ticked."""
+        return may_revoke_in_bulk(self.admin_site, request)
 
     def log_revocation(self, request: HttpRequest, session: Session) -> None:
         """Put on record who revoked what."""
