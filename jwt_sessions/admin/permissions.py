@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 REVOKE: Final = "jwt_sessions.revoke_session"
 BULK_REVOKE: Final = "jwt_sessions.bulkrevoke_session"
 VIEW_SESSION: Final = "jwt_sessions.view_session"
+VIEW_FACTORS: Final = "jwt_sessions.view_encryptedtotp"
 RESET_SECOND_FACTOR: Final = "jwt_sessions.reset_second_factor"
 
 

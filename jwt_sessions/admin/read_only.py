@@ -30,6 +30,12 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic 
         """Return further views of this model, each within ``admin_site.admin_view``."""
         return []
 
+    def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:
+        """Refuse filters by what no page shows: a hash could be guessed by what it begins with."""
+        name = lookup.partition("__")[0]
+        hidden = {one.name for one in self.opts.fields if not (one.editable or one.primary_key)}
+        return name not in hidden and super().lookup_allowed(lookup, value, request)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 

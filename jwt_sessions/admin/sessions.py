@@ -1,34 +1,68 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.contrib import admin
-from django.contrib.auth import get_user_model
-from django.db.models import F
 from django.http import HttpResponseRedirect
-from django.urls import path, reverse
+from django.urls import NoReverseMatch, path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from jwt_sessions.admin.bulk_action import may_revoke_in_bulk, revoke_selected
+from jwt_sessions.admin.filters import (
+    BulkFilter,
+    KindFilter,
+    PersonFilter,
+    ReasonFilter,
+    RevokedFilter,
+    SecondFactorFilter,
+    SignedInFilter,
+    StateFilter,
+)
+from jwt_sessions.admin.finding import (
+    Found,
+    by_bulk_revocation,
+    by_person,
+    narrow,
+    sessions_by_text,
+)
+from jwt_sessions.admin.keyset import KeysetAdmin
 from jwt_sessions.admin.permissions import REVOKE, is_protected
-from jwt_sessions.admin.read_only import ReadOnlyAdmin
 from jwt_sessions.admin.revoking import RevokeView
-from jwt_sessions.claims import AMR_PASSWORD
+from jwt_sessions.admin.timeline import tell
+from jwt_sessions.claims import (
+    AMR_MULTIPLE_FACTORS,
+    AMR_ONE_TIME_CODE,
+    AMR_PASSWORD,
+    AMR_SMS,
+)
 from jwt_sessions.models import RevokedReason, RevokedSession, Session
+from jwt_sessions.models.identifiers import made_at
 from jwt_sessions.revocation import why_dead
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.contrib.auth.models import AbstractBaseUser
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
     from django.urls import URLPattern
 
-METHODS = {AMR_PASSWORD: _("password")}
+    from jwt_sessions.admin.keyset import Place
+
+METHODS = {
+    AMR_PASSWORD: _("password"),
+    AMR_ONE_TIME_CODE: _("code"),
+    AMR_SMS: pgettext_lazy("a text message", "SMS"),
+    AMR_MULTIPLE_FACTORS: _("two factors"),
+}
 
 
-class SessionRecordAdmin(ReadOnlyAdmin):
+class SessionRecordAdmin(KeysetAdmin):
     """What the two screens of sessions share. No field here is a secret."""
 
     fieldsets = [
@@ -48,16 +82,50 @@ class SessionRecordAdmin(ReadOnlyAdmin):
                 ]
             },
         ),
-        (_("Revocation"), {"fields": ["revoked_at", "revoked_reason", "revoker"]}),
+        (
+            _("Revocation"),
+            {"fields": ["revoked_at", "revoked_reason", "revoker", "in_bulk"]},
+        ),
     ]
-    search_help_text = _("Search by the name that people sign in with.")
+    change_form_template = "admin/jwt_sessions/session/detail.html"
+    search_help_text = _(
+        "A person by the name they sign in with, in full; an address, its beginning, or a network "
+        "such as 192.0.2.0/24; the beginning of a device's name; or a session id."
+    )
+    # Fields of the user model that people are found by, each with an index and in full.
+    user_search_fields: list[str] | None = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
         along = ("user", "refresh_token", "revoked_by", "bulk_revocation__by")
         return super().get_queryset(request).select_related(*along)
 
-    def get_search_fields(self, request: HttpRequest) -> list[str]:
-        return [f"user__{get_user_model().USERNAME_FIELD}"]
+    def find(self, text: str, params: Any) -> Found:
+        """Return what is found by the text in the search box, and by parameters of the address."""
+        groups = [sessions_by_text(text, self.user_search_fields)] if text else []
+        for name, lookup in (("user", by_person), ("bulk_revocation", by_bulk_revocation)):
+            if name in params:
+                groups.append([*lookup(params[name])])
+        return narrow(Session.objects.all(), *groups)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        session = context["original"]
+        told = tell(session, methods=self.methods(session))
+        context = {**context, "timeline": told, "title": session.display_name, "subtitle": None}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.display(description=_("bulk revocation"))
+    def in_bulk(self, session: Session) -> str:
+        """Link to the record, which shows it to who may see it."""
+        record = session.bulk_revocation
+        if record is None:
+            return self.show(None)
+        text = f"{record.pk}: {record.get_reason_display()}"
+        with suppress(NoReverseMatch):
+            name = f"{self.admin_site.name}:jwt_sessions_bulkrevocation_change"
+            return format_html('<a href="{}">{}</a>', reverse(name, args=[record.pk]), text)
+        return text
 
     @admin.display(description=_("revoked by"))
     def revoker(self, session: Session) -> AbstractBaseUser | None:
@@ -87,7 +155,7 @@ class SessionRecordAdmin(ReadOnlyAdmin):
     def methods(self, session: Session) -> str:
         return ", ".join(str(METHODS.get(method, method)) for method in session.amr)
 
-    @admin.display(description=_("last seen at"), ordering=F("refresh_token__last_seen_at"))
+    @admin.display(description=_("last seen at"))
     def last_seen_at(self, session: Session) -> str:
         return self.show(session.refresh_token.last_seen_at)
 
@@ -116,9 +184,32 @@ class SessionAdmin(SessionRecordAdmin):
         "created_at",
         "last_seen_at",
         "expires_at",
+        "methods",
     ]
     actions = [revoke_selected]
-    change_form_template = "admin/jwt_sessions/session/detail.html"
+    list_filter = [
+        SignedInFilter,
+        StateFilter,
+        SecondFactorFilter,
+        ReasonFilter,
+        KindFilter,
+        PersonFilter,
+    ]
+
+    def read_place(self, text: str) -> Place | None:
+        """Return a place in the order that stands in an address, or None."""
+        with suppress(ValueError):
+            return (UUID(text),)
+        return None
+
+    def write_place(self, place: Place) -> str:
+        """Return a place for an address."""
+        return str(place[0])
+
+    def moment_of(self, place: Place) -> datetime:
+        """Return which moment a place is, for people."""
+        moment = made_at(place[0])
+        return moment if timezone.is_aware(timezone.now()) else timezone.make_naive(moment)
 
     def get_own_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(RevokeView.as_view(model_admin=self))
@@ -162,7 +253,26 @@ class RevokedSessionAdmin(SessionRecordAdmin):
         "revoked_at",
         "revoked_reason",
         "revoker",
+        "in_bulk",
     ]
+    list_filter = [RevokedFilter, ReasonFilter, PersonFilter, BulkFilter]
+    # As the index has it. Of those revoked at one moment, no two end at the same one, or hardly.
+    key = ("revoked_at", "expires_at", "pk")
+
+    def read_place(self, text: str) -> Place | None:
+        """Return the place of the session with the id that stands in an address, or None."""
+        with suppress(ValueError):
+            return Session.objects.revoked().filter(pk=UUID(text)).values_list(*self.key).first()
+        return None
+
+    def write_place(self, place: Place) -> str:
+        """Return a place for an address."""
+        return str(place[-1])
+
+    def moment_of(self, place: Place) -> datetime:
+        """Return which moment a place is, for people."""
+        moment: datetime = place[0]
+        return moment
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

@@ -18,6 +18,7 @@ from jwt_sessions.checks import (
     project,
     second_factor,
     simplejwt,
+    stock_admin,
     values,
 )
 
@@ -60,6 +61,7 @@ RULES: Final[tuple[Rule, ...]] = (
     second_factor.sms_can_be_sent,
     second_factor.tries_are_counted,
     second_factor.encryption_keys_can_serve,
+    stock_admin.stock_devices_hide_their_secrets,
 )
 DEPLOY_RULES: Final[tuple[Rule, ...]] = (
     keys.signing_key_is_set,

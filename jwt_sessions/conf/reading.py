@@ -125,3 +125,10 @@ class SettingsReader:
     def is_https_enforced(self) -> bool:
         """Whether Django redirects what comes by HTTP, or learns from a proxy that none does."""
         return bool(settings.SECURE_SSL_REDIRECT or settings.SECURE_PROXY_SSL_HEADER)
+
+    # django-otp's
+
+    @property
+    def hides_otp_secrets(self) -> bool:
+        """django-otp's ``OTP_ADMIN_HIDE_SENSITIVE_DATA``, which is False by default."""
+        return getattr(settings, "OTP_ADMIN_HIDE_SENSITIVE_DATA", False) is True

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from jwt_sessions.exceptions import FactorNeeded
+from django.contrib.auth import get_user_model
+
+from jwt_sessions import clients
+from jwt_sessions.exceptions import FactorNeeded, UserGone
 from jwt_sessions.mfa import events, policy
 from jwt_sessions.mfa.devices import (
     clean_name,
@@ -14,7 +17,14 @@ from jwt_sessions.mfa.devices import (
     with_times,
 )
 from jwt_sessions.mfa.turns import in_turn
-from jwt_sessions.models import FactorAllowance, PendingLogin, RecoveryCodes, SecurityEventKind
+from jwt_sessions.models import (
+    FactorAllowance,
+    PendingLogin,
+    RecoveryCodes,
+    RevokedReason,
+    SecurityEventKind,
+)
+from jwt_sessions.sessions import revoke_all
 from jwt_sessions.sessions.announcing import session_alias
 
 if TYPE_CHECKING:
@@ -22,6 +32,8 @@ if TYPE_CHECKING:
 
     from jwt_sessions.mfa.devices import OwnedDevice
     from jwt_sessions.models import Session
+
+REASON_LENGTH: Final = 500
 
 
 def rename(user: Any, owned_id: str, *, name: str) -> OwnedDevice | None:
@@ -64,20 +76,56 @@ def remove(
     return True
 
 
-def reset(user: Any, *, by: Any = None, request: HttpRequest | None = None) -> int:
-    """Remove all devices of a person who has lost them; return how many of them were confirmed.
+class Reset(NamedTuple):
+    """What a reset did: how many confirmed devices it removed, how many sessions it ended."""
 
-    For staff, who must be sure of whom they do it for. Pending logins end.
+    devices: int
+    sessions: int
+
+
+def reset(
+    user: Any,
+    *,
+    by: Any = None,
+    reason: str = "",
+    end_sessions: bool = False,
+    request: HttpRequest | None = None,
+) -> Reset:
+    """Remove all devices of a person who has lost them, and if told so end all their sessions.
+
+    For staff, who must be sure of whom they do it for. Pending logins end. `reason` is a text for
+    the record, kept in one line of 500 characters; the person is not told it. Raises ``UserGone``
+    where the user was deleted meanwhile.
     """
-    with in_turn(user):
-        PendingLogin.objects.filter(user_id=user.pk).delete()
-        count = 0
-        for model in device_models().values():
-            rows = model.objects.devices_for_user(user).using(session_alias())
-            count += rows.filter(confirmed=True).count()
-            rows.delete()
+    with in_turn(user, by=by):
+        # An UPDATE first: SQLite cannot wait for its turn after a read.
         FactorAllowance.objects.filter(user_id=user.pk).begin_anew()
-        staff = None if by is None else str(by.pk)
-        kind = SecurityEventKind.FACTORS_RESET
-        events.record(kind, user, request=request, devices=count, by=staff)
+        if not _is_there(user):
+            raise UserGone
+        PendingLogin.objects.filter(user_id=user.pk).delete()
+        done = Reset(_remove_all(user), _end_all(user, by, request) if end_sessions else 0)
+        facts: dict[str, Any] = {"devices": done.devices, "by": None if by is None else str(by.pk)}
+        if end_sessions:
+            facts["sessions"] = done.sessions
+        if cleaned := clients.clean_text(reason, REASON_LENGTH):
+            facts["reason"] = cleaned
+        events.record(SecurityEventKind.FACTORS_RESET, user, request=request, **facts)
+    return done
+
+
+def _is_there(user: Any) -> bool:
+    people = get_user_model()._base_manager.using(session_alias())
+    return people.filter(pk=user.pk).exists()
+
+
+def _end_all(user: Any, by: Any, request: HttpRequest | None) -> int:
+    return revoke_all(user, reason=RevokedReason.REVOKED_BY_STAFF, by=by, request=request)
+
+
+def _remove_all(user: Any) -> int:
+    count = 0
+    for model in device_models().values():
+        rows = model.objects.devices_for_user(user).using(session_alias())
+        count += rows.filter(confirmed=True).count()
+        rows.delete()
     return count

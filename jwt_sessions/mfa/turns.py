@@ -16,15 +16,18 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def in_turn(user: Any) -> Iterator[None]:
+def in_turn(user: Any, *, by: Any = None) -> Iterator[None]:
     """Do what follows in a transaction, once no other one of this user's is under way.
+
+    Nor one of who does it, if that is somebody else: two who do it to each other wait in one order.
 
     On SQLite it should begin with an UPDATE: see ``take_turns``. Raises ``UserGone`` where the
     user was deleted meanwhile.
     """
     try:
         with transaction.atomic(using=session_alias()):
-            take_turns(user)
+            for person in sorted([user] if by is None else [user, by], key=lambda one: str(one.pk)):
+                take_turns(person)
             yield
     except IntegrityError as error:
         if user.__class__._base_manager.using(session_alias()).filter(pk=user.pk).exists():

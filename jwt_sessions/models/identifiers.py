@@ -28,7 +28,7 @@ def least_uuid7(moment: datetime) -> UUID:
 
 def made_at(id_: UUID) -> datetime:
     """Return when an id was made, to the millisecond, in UTC."""
-    return datetime.fromtimestamp((ticks_of(id_) >> FRACTION) / 1000, tz=UTC)
+    return datetime.fromtimestamp((id_.int >> 80) / 1000, tz=UTC)
 
 
 def uuid7_of(ticks: int) -> UUID:
@@ -39,8 +39,3 @@ def uuid7_of(ticks: int) -> UUID:
     milliseconds, fraction = divmod(ticks, 1 << FRACTION)
     value = (milliseconds & (1 << 48) - 1) << 80 | 0x7 << 76 | fraction << 64
     return UUID(int=value | 0b10 << 62)
-
-
-def ticks_of(id_: UUID) -> int:
-    """Return the tick that an id was made in."""
-    return id_.int >> 80 << FRACTION | id_.int >> 64 & (1 << FRACTION) - 1

@@ -73,7 +73,7 @@ class Criteria:
         for name in TIMES:
             _check_time(name, getattr(self, name))
         if self.network is not None:
-            _range_of(self.network)
+            address_range(self.network)
         if self.device is not None and not self.device.strip():
             raise BadCriteria("blank_device", "A device without a letter is every device.")
         if self.kind not in {None, *SessionKind.values}:
@@ -142,7 +142,7 @@ CONDITIONS: Final[dict[str, Callable[[Any], Q]]] = {
     "created_after": lambda moment: Q(created_at__gte=moment),
     "inactive_since": lambda moment: _seen(last_seen_at__lt=moment),
     "active_since": lambda moment: _seen(last_seen_at__gte=moment),
-    "network": lambda text: Q(address_key__range=_range_of(text)),
+    "network": lambda text: Q(address_key__range=address_range(text)),
     "device": _on_device,
     "kind": lambda kind: Q(kind=kind),
     "without_second_factor": _without_second_factor,
@@ -194,7 +194,7 @@ def _check_time(name: str, moment: datetime | None) -> None:
         raise BadCriteria("bad_time", f"{name} must have a time zone, as USE_TZ says.")
 
 
-def _range_of(text: str) -> tuple[str, str]:
+def address_range(text: str) -> tuple[str, str]:
     """Return the lowest and the highest ``address_key`` of an address or network."""
     try:
         network = ip_network(text.strip(), strict=False)

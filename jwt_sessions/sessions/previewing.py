@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from heapq import nlargest
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib.auth import get_user_model
 from django.db.models import Count
+from django.utils import timezone
 
 from jwt_sessions.exceptions import TooSlow
 from jwt_sessions.sessions.announcing import session_alias
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from jwt_sessions.models.session import SessionQuerySet
 
 SAMPLE_SIZE: Final = 5
-# Of how many sampled sessions it is asked whose they are, for an estimate.
+# Of how many sessions an estimate is made, and of how many of them it is asked whose they are.
+SAMPLED: Final = 4_000
 SESSIONS_ASKED: Final = 500
 
 
@@ -64,27 +65,32 @@ def count_about(rows: SessionQuerySet, deadline: Deadline) -> tuple[int, bool]:
     try:
         return deadline.ask(rows.count), False
     except TooSlow:
-        return round(draw().estimate(rows)), True
+        return round(_sample(rows).total), True
 
 
-def people_of(sample: Sample, rows: SessionQuerySet) -> tuple[float, dict[Any, int]]:
+def _sample(rows: SessionQuerySet) -> Sample:
+    """Return some sessions of a query, of such as are neither revoked nor expired."""
+    return draw(timezone.now(), at_most=SAMPLED).among(rows)
+
+
+def _people_of(sample: Sample, rows: SessionQuerySet) -> tuple[float, dict[Any, int]]:
     """Return how many people have the sessions of a query, about, and how many some of them have.
 
     `sample` is a part of those sessions. Who has several is met so many times as often, and so
     counts for less (the estimator of Horvitz and Thompson). Two queries.
     """
-    asked = dict(islice(sample.weights.items(), 0, None, len(sample.weights) // SESSIONS_ASKED + 1))
-    owners = Sample(asked).owners()
+    asked = sample.thinned(SESSIONS_ASKED)
+    owners = asked.owners()
     theirs = rows.filter(user__in=set(owners.values())).order_by()
     counts: dict[Any, int] = dict(theirs.values_list("user").annotate(Count("pk")))
-    people = sum(asked[id_] / counts.get(owner, 1) for id_, owner in owners.items())
-    share = sum(asked.values()) / sample.total if asked else 1.0
-    return people / share, counts
+    weights = asked.weights
+    people = sum(weights[id_] / counts.get(owner, 1) for id_, owner in owners.items())
+    return people, counts
 
 
 def _estimate(rows: SessionQuerySet, sample_size: int) -> Preview:
-    found = draw().among(rows)
-    people, counts = people_of(found, rows)
+    found = _sample(rows)
+    people, counts = _people_of(found, rows)
     kinds = {kind: round(number) for kind, number in found.kinds().items()}
     largest = dict(nlargest(sample_size, counts.items(), key=lambda item: item[1]))
     return Preview(round(found.total), round(people), kinds, _named(largest), is_estimate=True)

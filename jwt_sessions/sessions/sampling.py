@@ -1,33 +1,30 @@
-"""Some sessions that stand for all of them, where counting would read too many."""
+"""Some of the sessions that may be live, which stand for all of them where counting takes long."""
 
 from __future__ import annotations
 
-import itertools
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db import connections
-
 from jwt_sessions.models import Among, Session
-from jwt_sessions.models.identifiers import least_uuid7, ticks_of, uuid7_of
-from jwt_sessions.sessions.announcing import session_alias
+from jwt_sessions.sessions.stretches import UNREVOKED_ENDS, cut, first_of_each, reader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from datetime import datetime
     from uuid import UUID
 
     from jwt_sessions.models.session import SessionQuerySet
+    from jwt_sessions.sessions.stretches import Stretch
 
-# So many stretches of ids at first, and so many pieces that a crowded one is cut into.
-STRETCHES: Final = 64
+# The time is cut into so many stretches at first, a crowded one into so many pieces.
+STRETCHES: Final = 32
 PIECES: Final = 4
-# Sessions read of each stretch, and of all of them.
-READ: Final = 40
-READ_AT_MOST: Final = 12_000
-# How often crowded stretches are cut again.
-ROUNDS: Final = 10
+# Sessions read of each stretch, and of all if nobody says otherwise.
+READ: Final = 20
+READ_AT_MOST: Final = 3_000
+INSTANT: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +35,27 @@ class Sample:
 
     @property
     def total(self) -> float:
-        """How many sessions there are, about."""
+        """How many sessions they all stand for."""
         return sum(self.weights.values())
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all sessions are in it, so that nothing is estimated."""
-        return all(weight == 1 for weight in self.weights.values())
 
     def among(self, queryset: SessionQuerySet) -> Sample:
         """Return the part of it that a query of sessions has too. One query."""
         ids = queryset.order_by().filter(Among("pk", list(self.weights)))
         return Sample({id_: self.weights[id_] for id_ in ids.values_list("pk", flat=True)})
+
+    def thinned(self, number: int) -> Sample:
+        """Return so many of it at most, evenly chosen, that stand for as many as all did."""
+        if len(self.weights) <= number:
+            return self
+        step = self.total / number
+        chosen: dict[UUID, float] = {}
+        passed, mark = 0.0, step / 2
+        for id_, weight in self.weights.items():
+            passed += weight
+            while mark < passed:
+                chosen[id_] = chosen.get(id_, 0.0) + step
+                mark += step
+        return Sample(chosen)
 
     def owners(self) -> dict[UUID, Any]:
         """Return whose sessions they are, but for nobody's. One query."""
@@ -64,98 +70,57 @@ class Sample:
             counts[kind] += self.weights[id_]
         return dict(counts)
 
-    def estimate(self, queryset: SessionQuerySet) -> float:
-        """Return how many sessions a query has, about. One query."""
-        return self.among(queryset).total
-
 
 @dataclass(slots=True)
-class _Stretch:
-    """The ids from the tick `start` up to `end`, and the first ones that are there."""
+class _Part:
+    """A stretch of time, the first sessions that end in it, and how many each of them stands for.
 
-    start: int
-    end: int
-    ids: list[UUID]
-
-    @property
-    def is_crowded(self) -> bool:
-        return len(self.ids) == READ
-
-    @property
-    def weight(self) -> float:
-        """How many sessions each id stands for, if all of the stretch is like its beginning."""
-        if not self.is_crowded:
-            return 1.0
-        return max((self.end - self.start) / (ticks_of(self.ids[-1]) + 1 - self.start), 1.0)
-
-    def cut(self) -> list[tuple[int, int]]:
-        return list(_cut(self.start, self.end, PIECES))
-
-
-def draw(*, since: datetime | None = None, until: datetime | None = None) -> Sample:
-    """Return a sample of the sessions that began within a time, at most some 12,000.
-
-    Ids sort by time. So the time is cut into stretches, of each the first sessions are read, and
-    how close they follow each other tells how many the stretch has. Crowded stretches are cut
-    again. Some ten queries at most.
+    That is if all of the stretch is like its beginning.
     """
-    start, end = _ends(since, until)
-    stretches = _look(_cut(start, end, STRETCHES)) if start < end else []
-    for _ in range(ROUNDS):
-        room = (READ_AT_MOST - sum(len(each.ids) for each in stretches)) // (PIECES * READ)
-        crowded = sorted(
-            (each for each in stretches if each.is_crowded and each.weight > 1),
-            key=lambda each: each.weight,
-            reverse=True,
-        )[: max(room, 0)]
-        if not crowded:
-            break
+
+    start: datetime
+    end: datetime
+    ids: list[UUID]
+    weight: float
+
+
+def draw(now: datetime, *, at_most: int = READ_AT_MOST) -> Sample:
+    """Return a sample of the sessions that are neither revoked nor expired by `now`.
+
+    By when they end, the first sessions of each stretch of time are read, and how close they follow
+    each other tells how many the stretch has. Crowded stretches are cut again and again, so that it
+    does not matter if one session ends years after all others. Some five queries, one more for
+    each time that needs to be cut.
+    """
+    # Here it is the way to find it, from the end of the index.
+    ends = Session.objects.filter(revoked_at=None).order_by("-revoked_at", "-expires_at")
+    last = ends.values_list("expires_at", flat=True).first()
+    parts = _look(cut(now, last + INSTANT, STRETCHES)) if last and last > now else []
+    while crowded := _most_crowded(parts, at_most):
         gone = {id(each) for each in crowded}
-        pieces = _look(piece for each in crowded for piece in each.cut())
-        stretches = [each for each in stretches if id(each) not in gone] + pieces
-    return Sample({id_: each.weight for each in stretches for id_ in each.ids})
+        parts = [each for each in parts if id(each) not in gone]
+        parts += _look(piece for each in crowded for piece in cut(each.start, each.end, PIECES))
+    return Sample({id_: part.weight for part in parts for id_ in part.ids})
 
 
-def _ends(since: datetime | None, until: datetime | None) -> tuple[int, int]:
-    """Return the tick of the first id and the one after the last id's, within a time."""
-    rows = Session.objects.order_by("pk")
-    if since is not None:
-        rows = rows.filter(pk__gte=least_uuid7(since))
-    if until is not None:
-        rows = rows.filter(pk__lt=least_uuid7(until))
-    first = rows.values_list("pk", flat=True).first()
-    last = rows.reverse().values_list("pk", flat=True).first()
-    return (ticks_of(first), ticks_of(last) + 1) if first and last else (0, 0)
+def _most_crowded(parts: list[_Part], at_most: int) -> list[_Part]:
+    room = (at_most - sum(len(each.ids) for each in parts)) // (PIECES * READ)
+    crowded = sorted(
+        (each for each in parts if each.weight > 1), key=lambda each: each.weight, reverse=True
+    )
+    return crowded[: max(room, 0)]
 
 
-def _cut(start: int, end: int, number: int) -> Iterator[tuple[int, int]]:
-    bounds = [start + (end - start) * each // number for each in range(number + 1)]
-    for low, high in itertools.pairwise(bounds):
-        if low < high:
-            yield low, high
-
-
-def _look(bounds: Iterable[tuple[int, int]]) -> list[_Stretch]:
-    """Read the first ids of all stretches, in one query."""
-    stretches = [_Stretch(start, end, []) for start, end in bounds]
-    selects, params = [], []
-    for number, each in enumerate(stretches):
-        sql, values = _first_ids(each, number)
-        selects.append(sql)
-        params += values
-    key: Any = Session._meta.pk
-    with connections[session_alias()].cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(selects), params)
-        for number, found in cursor.fetchall():
-            stretches[number].ids.append(key.to_python(found))
-    for each in stretches:
-        each.ids.sort()
-    return stretches
-
-
-def _first_ids(stretch: _Stretch, number: int) -> tuple[str, list[Any]]:
-    rows = Session.objects.filter(pk__gte=uuid7_of(stretch.start), pk__lt=uuid7_of(stretch.end))
-    query = rows.order_by("pk").values_list("pk", flat=True)[:READ].query
-    sql, params = query.get_compiler(session_alias()).as_sql()
-    # Django wraps no slices in a UNION on SQLite.
-    return f"SELECT {number}, s{number}.* FROM ({sql}) s{number}", list(params)  # noqa: S608 - Django's
+def _look(pieces: Iterable[Stretch]) -> list[_Part]:
+    stretches = list(pieces)
+    columns = ("expires_at", "id")
+    rows = first_of_each(UNREVOKED_ENDS, stretches, limit=READ, columns=columns)
+    read_time, read_id = (reader(UNREVOKED_ENDS, column) for column in columns)
+    parts = []
+    for (start, end), found in zip(stretches, rows, strict=True):
+        weight = 1.0
+        if len(found) == READ:
+            last = read_time(found[-1][0])
+            weight = max((end - start) / (last + INSTANT - start), 1.0)
+        parts.append(_Part(start, end, [read_id(id_) for _, id_ in found], weight))
+    return parts

@@ -10,14 +10,14 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import router
 from django.db.models import Count
 
-from jwt_sessions import mfa, sessions
+from jwt_sessions import mfa
 from jwt_sessions.encryption import all_keys
-from jwt_sessions.exceptions import BadKey
+from jwt_sessions.exceptions import BadKey, UserGone
 from jwt_sessions.management.people import find_user
 from jwt_sessions.management.words import counted
 from jwt_sessions.mfa import adopting, reencrypting
 from jwt_sessions.mfa.devices import device_models
-from jwt_sessions.models import EncryptedTOTP, RevokedReason, Session
+from jwt_sessions.models import EncryptedTOTP, Session
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -46,6 +46,7 @@ class Command(BaseCommand):
         )
         reset = actions.add_parser("reset", help="remove all devices of who has lost them")
         reset.add_argument("username")
+        reset.add_argument("--reason", default="", help="why, for the record; they are not told")
         reset.add_argument("--yes", action="store_true", help="do not ask")
         reset.add_argument(
             "--end-sessions", action="store_true", help="sign the person out everywhere, too"
@@ -109,11 +110,14 @@ class Command(BaseCommand):
         self._list(f"{name} has {counted(len(going), 'device')}.", going)
         if not options["yes"] and not self._is_sure(name):
             raise CommandError("Nothing was removed.")
-        count = mfa.changing.reset(user)
-        self.stdout.write(f"Removed {counted(count, 'device')} of {name}.")
-        if options["end_sessions"]:
-            ended = sessions.revoke_all(user, reason=RevokedReason.REVOKED_BY_STAFF)
-            self.stdout.write(f"Ended {counted(ended, 'session')}.")
+        ends, reason = options["end_sessions"], options["reason"]
+        try:
+            done = mfa.changing.reset(user, reason=reason, end_sessions=ends)
+        except UserGone as error:
+            raise CommandError(f"{name} was deleted meanwhile.") from error
+        self.stdout.write(f"Removed {counted(done.devices, 'device')} of {name}.")
+        if ends:
+            self.stdout.write(f"Ended {counted(done.sessions, 'session')}.")
         elif live := Session.objects.filter(user_id=user.pk).live().count():
             self.stdout.write(f"{counted(live, 'session')} left; --end-sessions ends them, too.")
 

@@ -1,0 +1,125 @@
+"""How many sessions are live, and of how many people: counted, or told by a sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from django.db.models import (
+    BooleanField,
+    Count,
+    ExpressionWrapper,
+    OuterRef,
+    Subquery,
+    UUIDField,
+    Value,
+)
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from jwt_sessions.models import Among, Session
+from jwt_sessions.sessions.criteria import CONDITIONS
+from jwt_sessions.sessions.numbers import Number
+from jwt_sessions.sessions.sampling import Sample, draw
+from jwt_sessions.sessions.stretches import (
+    UNREVOKED_ENDS,
+    count_each,
+    first_of_each,
+    reader,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# So many are counted, and of a sample so many looked at.
+CAP: Final = 2_000
+LOOKED_AT: Final = 1_000
+# Whose sessions are looked at, and how many of each person: first of many people a few, then of
+# some of those who have that many.
+LOOKS: Final = ((160, 30), (15, 400))
+NO_ID: Final = Value(UUID(int=0), UUIDField())
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The sessions that can be used now, whose they are, and in how many two factors are proven."""
+
+    sessions: Number
+    people: Number
+    with_second_factor: Number
+
+    @property
+    def share(self) -> float:
+        """Return the part that has a second factor, from 0 to 1."""
+        return self.with_second_factor.value / (self.sessions.value or 1)
+
+
+def count_live(now: datetime) -> Live:
+    """Return what is live, estimated where more than CAP sessions are unrevoked and unexpired."""
+    until = datetime(9999, 1, 1, tzinfo=UTC if timezone.is_aware(now) else None)
+    (counts,) = count_each(UNREVOKED_ENDS, [(now, until)], limit=CAP + 1)
+    if sum(count for count, _ in counts) > CAP:
+        return _estimate(draw(now).thinned(LOOKED_AT), now)
+    (found,) = first_of_each(UNREVOKED_ENDS, [(now, until)], limit=CAP + 1, columns=["id"])
+    read = reader(UNREVOKED_ENDS, "id")
+    ids = [read(id_) for (id_,) in found]
+    rows = _live_among(ids, now)
+    return Live(
+        sessions=Number(len(rows)),
+        people=Number(len({user for _, user, _ in rows if user is not None})),
+        with_second_factor=Number(sum(has_factor for *_, has_factor in rows)),
+    )
+
+
+def _live_among(ids: Sequence[UUID], now: datetime) -> list[tuple[UUID, Any, bool]]:
+    """Return which of these sessions are live: id, user, and whether a second factor was proven."""
+    proven = ExpressionWrapper(~CONDITIONS["without_second_factor"](True), BooleanField())
+    rows = Session.objects.live(now).filter(Among("pk", ids)).order_by()
+    return list(rows.annotate(has_factor=proven).values_list("pk", "user", "has_factor"))
+
+
+def _estimate(sample: Sample, now: datetime) -> Live:
+    weights = sample.weights
+    rows = _live_among(list(weights), now)
+    owned = {id_: weights[id_] for id_, user, _ in rows if user is not None}
+    owners = {id_: user for id_, user, _ in rows}
+    return Live(
+        sessions=Number.about(sum(weights[id_] for id_, *_ in rows)),
+        people=Number.about(_people(owned, owners, now)),
+        with_second_factor=Number.about(sum(weights[id_] for id_, _, proven in rows if proven)),
+    )
+
+
+def _people(weights: Mapping[UUID, float], owners: Mapping[UUID, Any], now: datetime) -> float:
+    """Return of how many people these sessions are: each is a part of one person.
+
+    One of four sessions is a quarter of a person (Horvitz and Thompson's estimator). Of somebody
+    with more sessions than are looked at, the sample tells how many.
+    """
+    of_owner: dict[Any, float] = {}
+    for id_, weight in weights.items():
+        of_owner[owners[id_]] = of_owner.get(owners[id_], 0.0) + weight
+    people, rest, least = 0.0, dict(weights), 1
+    for number, limit in LOOKS:
+        if not rest:
+            break
+        chosen = Sample(rest).thinned(number).weights
+        counts = _count_of_owners(list(chosen), limit, now)
+        known = {id_: max(count, 1) for id_, count in counts.items() if count < limit}
+        people += sum(chosen[id_] / count for id_, count in known.items())
+        rest = {id_: chosen[id_] for id_ in counts if id_ not in known}
+        least = limit
+    return people + sum(weight / max(least, of_owner[owners[id_]]) for id_, weight in rest.items())
+
+
+def _count_of_owners(ids: Sequence[UUID], limit: int, now: datetime) -> dict[UUID, int]:
+    """Return how many of the owner's newest sessions are live, for each of these sessions."""
+    # Not of the row in between, so that it is asked once for each owner, before any is read.
+    of_owner = Session.objects.filter(user=OuterRef(OuterRef("user"))).order_by("-pk")
+    beyond = Coalesce(Subquery(of_owner.values("pk")[limit : limit + 1]), NO_ID)
+    newest = Session.objects.filter(user=OuterRef("user"), pk__gt=beyond).live(now)
+    live = newest.order_by().values("user").annotate(n=Count("pk")).values("n")
+    rows = Session.objects.filter(Among("pk", ids)).order_by()
+    return dict(rows.annotate(n=Coalesce(Subquery(live), 0)).values_list("pk", "n"))
