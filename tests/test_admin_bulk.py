@@ -13,7 +13,9 @@ from django.core import signing
 from django.urls import reverse
 from django.utils import timezone
 
+from jwt_sessions.exceptions import TooSlow
 from jwt_sessions.models import BulkRevocation, Session
+from jwt_sessions.sessions.time_limit import Deadline
 from tests.operators import (
     ALL_OF_IT,
     confirm,
@@ -109,7 +111,7 @@ def test_names_by_the_thousand_are_looked_up_in_few_queries(
 ):
     sign_in(alice)
     names = "\n".join([name(alice), *(f"unknown{number}" for number in range(3_000))])
-    with django_assert_max_num_queries(35):
+    with django_assert_max_num_queries(70):
         shown = preview(chief, names=names, ignore_unknown="on")
     assert "1 session of 1 person" in text_of(shown)
 
@@ -311,6 +313,33 @@ def test_a_setting_lets_staff_end_sessions_of_superusers(root, chief, set_jwt):
     shown = text_of(preview(chief, everyone="on"))
     assert "1 session of 1 person" in shown
     assert "Sessions of superusers are among them." in shown
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Let no question be answered in time."""
+
+    def ask(self, question):
+        raise TooSlow
+
+    monkeypatch.setattr(Deadline, "ask", ask)
+
+
+def test_where_counting_takes_too_long_the_page_says_so(chief, alice, slow):
+    sign_in(alice, 3)
+    shown = preview(chief, everyone="on")
+    assert "about 3 sessions of about 1 person" in text_of(shown)
+    assert "these numbers are estimates" in text_of(shown)
+    assert confirm(chief, shown).status_code == 302
+    record = BulkRevocation.objects.get()
+    assert record.total_is_estimate
+    assert "0 of about 3 sessions revoked" in text_of(chief.get(page("run", record.pk)))
+
+
+def test_an_estimate_of_nothing_is_not_none(chief, alice, slow):
+    shown = text_of(preview(chief, names=name(alice)))
+    assert "Few sessions, if any" in shown
+    assert "Yes, revoke them" in shown
 
 
 def test_ended_sessions_are_not_counted(chief, alice, clock):

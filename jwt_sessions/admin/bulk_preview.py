@@ -43,9 +43,19 @@ class Outlook:
     is_great_part: bool
 
     @property
+    def count(self) -> int:
+        """How many sessions; an estimate is never below what is shown beside it."""
+        return max(self.preview.count, sum(number for _, number in self.preview.sample))
+
+    @property
+    def people(self) -> int:
+        """How many people, likewise."""
+        return max(self.preview.people, len(self.preview.sample))
+
+    @property
     def is_nobody(self) -> bool:
         """Whether there is nothing to revoke; an estimate is never sure of that."""
-        return not self.preview.count and not self.preview.is_estimate
+        return not self.count and not self.preview.is_estimate
 
 
 def look_ahead(criteria: sessions.Criteria, *, operator: Any) -> Outlook:

@@ -165,10 +165,10 @@ class ConfirmView(CriteriaPage):
 
 def tell(outlook: Outlook) -> dict[str, str]:
     """Return how many sessions of how many people, in words."""
-    found = outlook.preview
+    is_estimate = outlook.preview.is_estimate
     return {
-        "sessions": about(count_sessions(found.count), is_estimate=found.is_estimate),
-        "people": about(count_people(found.people), is_estimate=found.is_estimate),
+        "sessions": about(count_sessions(outlook.count), is_estimate=is_estimate),
+        "people": about(count_people(outlook.people), is_estimate=is_estimate),
     }
 
 
