@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from jwt_sessions.admin.overview import overview_path
 from jwt_sessions.admin.permissions import REVOKE, is_protected
 from jwt_sessions.admin.read_only import ReadOnlyAdmin
 from jwt_sessions.admin.revoking import RevokeView
@@ -120,7 +121,10 @@ class SessionAdmin(SessionRecordAdmin):
 
     def get_own_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(RevokeView.as_view(model_admin=self))
-        return [path("<path:object_id>/revoke/", view, name="jwt_sessions_session_revoke")]
+        return [
+            overview_path(self),
+            path("<path:object_id>/revoke/", view, name="jwt_sessions_session_revoke"),
+        ]
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
