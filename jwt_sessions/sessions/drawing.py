@@ -20,7 +20,9 @@ STRETCHES: Final = 32
 PIECES: Final = 4
 # Sessions read of each stretch, and of all.
 READ: Final = 20
-READ_AT_MOST: Final = 3_000
+READ_AT_MOST: Final = 2_800
+# So few are not cut any more.
+WORTH_A_QUERY: Final = 6
 INSTANT: Final = timedelta(microseconds=1)
 
 K = TypeVar("K")
@@ -63,7 +65,7 @@ def _most_crowded(parts: list[Part]) -> list[Part]:
     crowded = sorted(
         (each for each in parts if each.weight > 1), key=lambda each: each.weight, reverse=True
     )
-    return crowded[: max(room, 0)]
+    return crowded[:room] if room >= WORTH_A_QUERY else []
 
 
 def _look(pieces: Iterable[Stretch]) -> list[Part]:

@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
 # So many are counted, and of a sample so many looked at.
 CAP: Final = 2_000
-LOOKED_AT: Final = 1_000
+LOOKED_AT: Final = 800
 # Whose sessions are looked at, and how many of each person: first of many people a few, then of
 # some of those who have that many.
-LOOKS: Final = ((160, 30), (15, 400))
+LOOKS: Final = ((150, 30), (15, 400))
 NO_ID: Final = Value(UUID(int=0), UUIDField())
 
 
