@@ -62,6 +62,13 @@ def test_one_more_than_the_limit_is_estimated(alice, bob):
     assert about(live.sessions, living.CAP + 1)
 
 
+def test_many_sessions_that_end_at_one_moment_are_at_least_so_many(alice, low_caps):
+    begin(alice, number=300)
+    live = read_figures().live
+    assert live.sessions.is_minimum
+    assert 0 < live.sessions.value <= 300
+
+
 def test_what_is_revoked_expired_or_unused_is_not_live(alice):
     begin(alice)
     begin(alice, revoked_at=timezone.now())

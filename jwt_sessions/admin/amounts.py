@@ -43,6 +43,6 @@ def say_share(live: Live) -> str:
     percent = min(percent, 99) if live.share < 1 else percent
     percent = max(percent, 1) if live.share > 0 else percent
     share = pgettext("share", "%(percent)s%%") % {"percent": percent}
-    if live.sessions.is_estimate:
+    if not live.sessions.is_exact:
         return gettext("about %(number)s") % {"number": share}
     return share

@@ -86,11 +86,15 @@ def _estimate(sample: Mapping[Any, float], now: datetime) -> Live:
     rows = _live_among(list(weights), now)
     owned = {id_: weights[id_] for id_, user, _ in rows if user is not None}
     owners = {id_: user for id_, user, _ in rows}
-    return Live(
-        sessions=Number.about(sum(weights[id_] for id_, *_ in rows)),
-        people=Number.about(_people(owned, owners, now)),
-        with_second_factor=Number.about(sum(weights[id_] for id_, _, proven in rows if proven)),
+    counts = (
+        sum(weights[id_] for id_, *_ in rows),
+        _people(owned, owners, now),
+        sum(weights[id_] for id_, _, proven in rows if proven),
     )
+    if sum(sample.values()) <= CAP:
+        # There are more. They end at one moment, which no cut of time can part.
+        return Live(*(Number(round(count), is_minimum=True) for count in counts))
+    return Live(*map(Number.about, counts))
 
 
 def _people(weights: Mapping[UUID, float], owners: Mapping[UUID, Any], now: datetime) -> float:
