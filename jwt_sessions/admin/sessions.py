@@ -31,6 +31,7 @@ from jwt_sessions.admin.finding import (
     sessions_by_text,
 )
 from jwt_sessions.admin.keyset import KeysetAdmin
+from jwt_sessions.admin.overview import overview_path
 from jwt_sessions.admin.permissions import REVOKE, is_protected
 from jwt_sessions.admin.revoking import RevokeView
 from jwt_sessions.admin.timeline import tell
@@ -213,7 +214,10 @@ class SessionAdmin(SessionRecordAdmin):
 
     def get_own_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(RevokeView.as_view(model_admin=self))
-        return [path("<path:object_id>/revoke/", view, name="jwt_sessions_session_revoke")]
+        return [
+            overview_path(self),
+            path("<path:object_id>/revoke/", view, name="jwt_sessions_session_revoke"),
+        ]
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

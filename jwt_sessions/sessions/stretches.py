@@ -162,7 +162,8 @@ def _union(
         f"SELECT {number}, {select} FROM ({rows}) s{group}"  # noqa: S608 - names of ours
         for number in range(len(stretches))
     ]
-    params = [_value(index, moment, connection) for ends in stretches for moment in ends]
+    lows, highs = _bounds(index, stretches, connection)
+    params = [bound for ends in zip(lows, highs, strict=True) for bound in ends]
     return " UNION ALL ".join(selects), params
 
 
@@ -184,11 +185,13 @@ def _lateral(
         f" FROM unnest(%s::{type_}[], %s::{type_}[]) WITH ORDINALITY v(low, high, n)"
         f" CROSS JOIN LATERAL ({rows}) s{group}"
     )
-    lows, highs = zip(*stretches, strict=True)
-    bounds = [[_value(index, moment, connection) for moment in each] for each in (lows, highs)]
-    return sql, bounds
+    return sql, _bounds(index, stretches, connection)
 
 
-def _value(index: Index, moment: datetime, connection: Any) -> Any:
-    field = index.model._meta.get_field(index.column)
-    return field.get_db_prep_value(index.key(moment), connection)
+def _bounds(index: Index, stretches: Sequence[Stretch], connection: Any) -> list[list[Any]]:
+    """Return where the stretches begin and where they end, for the database."""
+    prepare = index.model._meta.get_field(index.column).get_db_prep_value
+    # Most begin where another one ends.
+    moments = {moment for ends in stretches for moment in ends}
+    values = {moment: prepare(index.key(moment), connection) for moment in moments}
+    return [[values[ends[side]] for ends in stretches] for side in (0, 1)]
