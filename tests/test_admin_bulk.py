@@ -188,6 +188,10 @@ def test_a_link_fills_the_form_in(root, alice):
     assert "<title>Error:" not in shown
 
 
+def test_a_link_to_somebody_names_them_where_nobody_can_be_picked(chief, alice):
+    assert f">\n{name(alice)}</textarea>" in text_of(chief.get(page("new"), {"users": alice.pk}))
+
+
 @pytest.mark.parametrize("text", NONSENSE)
 def test_nonsense_is_an_answer_never_a_failure(root, text):
     fields = [

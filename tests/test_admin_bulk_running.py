@@ -15,7 +15,8 @@ from django.test import override_settings
 from jwt_sessions import sessions
 from jwt_sessions.admin import bulk_running, log_entries
 from jwt_sessions.models import BulkRevocation, BulkRevocationReason, Session
-from jwt_sessions.sessions import stepping
+from jwt_sessions.sessions import bulk, stepping
+from jwt_sessions.sessions.time_limit import Deadline
 from tests.operators import (
     ALL_OF_IT,
     confirm,
@@ -45,11 +46,24 @@ def root(db):
     return staff("root", is_superuser=True)
 
 
+class OneBatch(Deadline):
+    """A time that is up after the first batch, on any machine."""
+
+    def __init__(self, seconds):
+        super().__init__(None)
+        self.was_asked = False
+
+    @property
+    def is_over(self):
+        was_asked, self.was_asked = self.was_asked, True
+        return was_asked
+
+
 @pytest.fixture
 def short_steps(monkeypatch):
-    """One batch of two sessions in each step, on any machine."""
-    monkeypatch.setattr(stepping.Run.__init__, "__defaults__", (2,))
-    monkeypatch.setattr(bulk_running, "SECONDS", 1e-6)
+    """One batch of two sessions in each step."""
+    monkeypatch.setattr(bulk.Run.__init__, "__defaults__", (2,))
+    monkeypatch.setattr(stepping, "Deadline", OneBatch)
 
 
 def reload(record):
@@ -210,7 +224,8 @@ def test_a_bad_position_means_from_the_beginning(chief, alice, position):
 
 
 def test_a_forged_or_foreign_position_does_not_end_it_early(chief, alice, short_steps):
-    last = sign_in(alice, 3)
+    sign_in(alice, 9)
+    last = Session.objects.order_by("pk").last()
     record = put_on_record(chief, everyone="on")
     other = put_on_record(chief, everyone="on")
     end = sessions.Position(after=last.pk)
@@ -312,7 +327,7 @@ def test_where_too_many_are_hit_people_get_no_entries(
         run(chief, record)
     assert not LogEntry.objects.exclude(content_type__model="bulkrevocation").exists()
     last = LogEntry.objects.order_by("-pk").first().get_change_message()
-    assert last == "Finished: 2 sessions revoked. Too many for an entry on each person."
+    assert last == "Finished: 2 sessions revoked. They are too many for an entry on each person."
 
 
 def test_nothing_is_logged_in_the_name_of_nobody(alice, committed):

@@ -24,6 +24,7 @@ from jwt_sessions.admin.bulk_words import (
     grouped,
     tell_criteria,
 )
+from jwt_sessions.admin.people_by_name import names_of
 from jwt_sessions.admin.permissions import may_view
 from jwt_sessions.exceptions import UserGone
 
@@ -109,7 +110,13 @@ class NewView(CriteriaPage):
     http_method_names = ["get", "head"]
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self.show_form(self.read_form(initial=prefill(request.GET)), is_checked=False)
+        initial = prefill(request.GET)
+        form = self.read_form(initial=initial)
+        if "users" not in form.fields and self.model_admin.may_view_sessions(request):
+            # They cannot be picked here, but named.
+            named = names_of(initial.get("users", []))
+            initial["names"] = "\n".join(filter(None, [named, initial.get("names", "")]))
+        return self.show_form(form, is_checked=False)
 
 
 class PreviewView(CriteriaPage):

@@ -28,6 +28,14 @@ def find_people(names: list[str]) -> tuple[list[Any], list[str]]:
     return keys, unknown
 
 
+def names_of(keys: list[str]) -> str:
+    """Return the names that people with these keys sign in with, one on a line."""
+    model = get_user_model()
+    good = [key for key in keys if read_value(model._meta.pk, key) is not None]
+    users = model._base_manager.using(session_alias()).filter(pk__in=good)
+    return "\n".join(user.get_username() for user in users)
+
+
 def _find(names: list[str], field_name: str) -> tuple[list[Any], list[str]]:
     model = get_user_model()
     rows = model._base_manager.using(session_alias())
