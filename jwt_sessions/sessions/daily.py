@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 CAP: Final = 600
 # A day that has more is cut into so many stretches, and so many rows are looked at of each.
 PIECES: Final = 6
-LOOKED_AT: Final = 100
+LOOKED_AT: Final = 60
 # Those whose columns are not all in the index cost more.
 READ: Final = 25
 INSTANT: Final = timedelta(milliseconds=1)
@@ -167,7 +167,7 @@ def _look(
         for day, (start, end) in crowded.items()
         for piece in cut(start, max(min(end, now + INSTANT), start), PIECES)
     ]
-    told = count_each(index, [piece for _, piece in pieces], limit=limit, by=by)
+    told = count_each(index, [piece for _, piece in pieces], limit=limit, by=by, last=True)
     found: dict[int, list[tuple[Stretch, list[Any]]]] = {day: [] for day in crowded}
     for (day, piece), rows in zip(pieces, told, strict=True):
         found[day].append((piece, rows))

@@ -38,7 +38,7 @@ CAP: Final = 2_000
 LOOKED_AT: Final = 800
 # Whose sessions are looked at, and how many of each person: first of many people a few, then of
 # some of those who have that many.
-LOOKS: Final = ((150, 30), (15, 400))
+LOOKS: Final = ((100, 40), (15, 400))
 NO_ID: Final = Value(UUID(int=0), UUIDField())
 
 
@@ -65,7 +65,7 @@ def count_live(now: datetime) -> Live:
     (found,) = first_of_each(UNREVOKED_ENDS, [(now, until)], limit=CAP + 1, columns=["id"])
     read = reader(UNREVOKED_ENDS, "id")
     ids = [read(id_) for (id_,) in found]
-    rows = _live_among(ids, now)
+    rows = _live_among(ids, now) if ids else []
     return Live(
         sessions=Number(len(rows)),
         people=Number(len({user for _, user, _ in rows if user is not None})),

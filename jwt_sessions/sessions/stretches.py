@@ -56,23 +56,33 @@ def cut(start: datetime, end: datetime, number: int) -> Iterator[Stretch]:
 
 
 def count_each(
-    index: Index, stretches: Sequence[Stretch], *, limit: int, by: Sequence[str] = ()
+    index: Index,
+    stretches: Sequence[Stretch],
+    *,
+    limit: int,
+    by: Sequence[str] = (),
+    last: bool = False,
 ) -> list[list[Any]]:
     """Return for each stretch how many rows have which values of the columns `by`.
 
-    They are tuples of these values, the number, and the last value of the index's column as the
-    database has it. No more than `limit` rows of each stretch are counted.
+    They are tuples of these values, the number, and, with `last`, the last value of the index's
+    column as the database has it. No more than `limit` rows of each stretch are counted.
     """
     counts: list[list[Any]] = [[] for _ in stretches]
     groups = "".join(f"s.{name}, " for name in by)
-    # PostgreSQL knows no greatest UUID, but texts sort as they do.
-    is_text = connections[session_alias()].vendor == "postgresql" and index.column == "id"
-    select = f"{groups}COUNT(*), MAX(s.{index.column}{'::text' if is_text else ''})"
+    select = f"{groups}COUNT(*), {_greatest(index) if last else 'NULL'}"
     for number, *row in _ask(index, stretches, limit, (*by, index.column), select, by):
         # Without GROUP BY there is a row for nothing too.
         if row[-2]:
             counts[number].append(row)
     return counts
+
+
+def _greatest(index: Index) -> str:
+    if connections[session_alias()].vendor == "postgresql" and index.column == "id":
+        # PostgreSQL knows no greatest UUID, but their texts sort as they do.
+        return 'MAX(s.id::text COLLATE "C")'
+    return f"MAX(s.{index.column})"
 
 
 def first_of_each(
