@@ -13,7 +13,7 @@ from django.db import connection, connections
 from django_otp import DEVICE_ID_SESSION_KEY
 
 from jwt_sessions import mfa, sessions
-from jwt_sessions.admin import factor_reset
+from jwt_sessions.admin.factors import reset as factor_reset
 from jwt_sessions.exceptions import UserGone
 from jwt_sessions.models import (
     EncryptedTOTP,

@@ -13,8 +13,8 @@ from django.test import Client, override_settings
 from django.urls import include, path, reverse
 from django.utils import timezone, translation
 
-from jwt_sessions.admin.amounts import rounded, say
-from jwt_sessions.admin.charts import Tone, chart
+from jwt_sessions.admin.overview.amounts import rounded, say
+from jwt_sessions.admin.overview.charts import Tone, chart
 from jwt_sessions.admin.sessions import SessionAdmin
 from jwt_sessions.models import BulkRevocation, RevokedReason, SecurityEvent, Session
 from jwt_sessions.sessions import daily, living

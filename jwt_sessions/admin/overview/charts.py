@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from django.utils.formats import date_format
 from django.utils.translation import gettext
 
-from jwt_sessions.admin.amounts import grouped, rounded, say
+from jwt_sessions.admin.overview.amounts import grouped, rounded, say
 from jwt_sessions.sessions.numbers import Number
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 
-from jwt_sessions.admin.amounts import grouped, say, say_share
-from jwt_sessions.admin.charts import Tone, chart
+from jwt_sessions.admin.overview.amounts import grouped, say, say_share
+from jwt_sessions.admin.overview.charts import Tone, chart
 from jwt_sessions.conf import conf
 from jwt_sessions.models import RevokedReason, Session
 from jwt_sessions.sessions.figures import DAYS, read_figures
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.urls import URLPattern
 
-    from jwt_sessions.admin.charts import Chart
+    from jwt_sessions.admin.overview.charts import Chart
     from jwt_sessions.admin.sessions import SessionAdmin
     from jwt_sessions.models import BulkRevocation
     from jwt_sessions.sessions.figures import Figures
