@@ -14,7 +14,7 @@ from jwt_sessions.sessions.figures import midnights, read_figures
 from jwt_sessions.sessions.numbers import Number
 from jwt_sessions.sessions.stretches import ROWS
 from tests.many_sessions import begin
-from tests.old_sessions import statements
+from tests.old_sessions import plan_of, statements
 from tests.people import make_user
 
 proves = pytest.mark.proves
@@ -229,6 +229,19 @@ def test_p12_estimates_cost_a_limited_number_of_queries(alice, low_caps):
         figures = read_figures()
     assert figures.has_estimates
     assert len(sent) <= 20
+
+
+def test_no_statement_goes_through_all_sessions(alice, low_caps):
+    if connection.vendor != "sqlite":
+        pytest.skip("a small table is gone through")
+    when = {"at": timezone.now() - HOUR, "apart": timedelta(seconds=5)}
+    begin(alice, number=500, **when)
+    begin(alice, number=500, revoked_after=DAY * 0, revoked_reason="signed_out", **when)
+    with statements() as sent:
+        read_figures()
+    plans = [plan_of(*each) for each in sent]
+    assert len(plans) > 10
+    assert not any("SCAN jwt_sessions_se" in plan for plan in plans)
 
 
 def test_no_statement_may_read_more_rows_than_is_promised():
