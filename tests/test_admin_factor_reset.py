@@ -286,6 +286,12 @@ def test_a1_a_superusers_is_for_superusers_unless_a_setting_says_else(guard, set
     assert devices_of(chief) == []
 
 
+def test_who_may_not_reset_cannot_tell_who_exists(lost):
+    watcher, unknown = staff("watcher", "view_encryptedtotp"), page("person_factors_reset", "0")
+    assert watcher.get(reset(lost)).status_code == watcher.get(unknown).status_code == 403
+    assert watcher.post(unknown, GOOD).status_code == 403
+
+
 def test_it_needs_the_csrf_token(guard, lost):
     guard.handler.enforce_csrf_checks = True
     assert guard.post(reset(lost), GOOD).status_code == 403
