@@ -177,6 +177,7 @@ class SessionRecordAdmin(KeysetAdmin):
 class SessionAdmin(SessionRecordAdmin):
     """All sessions, newest first, each with a button to revoke it."""
 
+    change_list_template = "admin/jwt_sessions/session/list.html"
     list_display = [
         "name",
         "user",
