@@ -18,6 +18,6 @@ class JWTSessionsConfig(AppConfig):
         if apps.is_installed("drf_spectacular"):
             from jwt_sessions import openapi  # noqa: F401 - its classes register themselves
         if apps.is_installed("django.contrib.admin"):
-            from jwt_sessions.admin import log_entries
+            from jwt_sessions.admin.bulk import log_entries
 
             log_entries.connect()

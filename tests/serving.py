@@ -41,6 +41,12 @@ def seed(environment):
     return subprocess.run(**command, check=True).stdout
 
 
+def shell(code, environment):
+    """Run Python in a process of the site's own; return what it printed."""
+    command = manage("shell", "--verbosity=0", "-c", code, environment=environment, text=True)
+    return subprocess.run(**command, stdout=subprocess.PIPE, check=True).stdout.strip()
+
+
 def signing_keys(*arguments, environment, **options):
     """What runs `manage.py signingkeys` on the directory of the environment."""
     directory = ("--directory", environment["DEMO_KEYS"])

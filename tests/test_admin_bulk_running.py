@@ -13,7 +13,7 @@ from django.db import OperationalError, connections
 from django.test import override_settings
 
 from jwt_sessions import sessions
-from jwt_sessions.admin import bulk_running, log_entries
+from jwt_sessions.admin.bulk import log_entries, running
 from jwt_sessions.models import BulkRevocation, BulkRevocationReason, Session
 from jwt_sessions.sessions import bulk, stepping
 from jwt_sessions.sessions.time_limit import Deadline
@@ -229,12 +229,12 @@ def test_a_forged_or_foreign_position_does_not_end_it_early(chief, alice, short_
     record = put_on_record(chief, everyone="on")
     other = put_on_record(chief, everyone="on")
     end = sessions.Position(after=last.pk)
-    foreign = bulk_running.write_position(other, end)
+    foreign = running.write_position(other, end)
     for position in (foreign, json.dumps(end.to_json()), signing.dumps(end.to_json())):
         assert not step_by_script(chief, record, position).json()["is_finished"]
     # A good one would.
-    good = bulk_running.write_position(record, end)
-    assert bulk_running.read_position(record, good) == end
+    good = running.write_position(record, end)
+    assert running.read_position(record, good) == end
 
 
 def test_a_finished_record_is_left_as_it_is(chief, alice):

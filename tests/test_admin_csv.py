@@ -8,8 +8,8 @@ from io import StringIO
 import pytest
 from django.contrib.admin.models import LogEntry
 
-from jwt_sessions.admin import exporting
-from jwt_sessions.admin.exporting import make_harmless
+from jwt_sessions.admin.bulk import exporting
+from jwt_sessions.admin.bulk.exporting import make_harmless
 from jwt_sessions.models import BulkRevocation, Session
 from tests.operators import page, sign_in, staff
 

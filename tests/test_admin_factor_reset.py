@@ -13,7 +13,7 @@ from django.db import connection, connections
 from django_otp import DEVICE_ID_SESSION_KEY
 
 from jwt_sessions import mfa, sessions
-from jwt_sessions.admin import factor_reset
+from jwt_sessions.admin.factors import reset as factor_reset
 from jwt_sessions.exceptions import UserGone
 from jwt_sessions.models import (
     EncryptedTOTP,
@@ -284,6 +284,12 @@ def test_a1_a_superusers_is_for_superusers_unless_a_setting_says_else(guard, set
     assert reset(chief) in guard.get(person(chief)).content.decode()
     assert guard.post(reset(chief), GOOD).status_code == 302
     assert devices_of(chief) == []
+
+
+def test_who_may_not_reset_cannot_tell_who_exists(lost):
+    watcher, unknown = staff("watcher", "view_encryptedtotp"), page("person_factors_reset", "0")
+    assert watcher.get(reset(lost)).status_code == watcher.get(unknown).status_code == 403
+    assert watcher.post(unknown, GOOD).status_code == 403
 
 
 def test_it_needs_the_csrf_token(guard, lost):

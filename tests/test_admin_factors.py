@@ -15,8 +15,8 @@ from django.utils import timezone
 from django_otp.plugins.otp_hotp.models import HOTPDevice
 
 from jwt_sessions import mfa, sessions
-from jwt_sessions.admin.counting import BoundedPaginator
-from jwt_sessions.admin.factors import MessageDeviceAdmin
+from jwt_sessions.admin.factors.screens import MessageDeviceAdmin
+from jwt_sessions.admin.lists.counting import BoundedPaginator
 from jwt_sessions.models import (
     EncryptedTOTP,
     FactorAllowance,

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jwt_sessions import sessions
-from jwt_sessions.admin import finding, keyset
+from jwt_sessions.admin.lists import finding, keyset
 from jwt_sessions.clients import address_key, device_key
 from jwt_sessions.models import (
     BulkRevocation,

@@ -22,6 +22,7 @@ def small(monkeypatch):
     monkeypatch.setattr(sampling, "STRETCHES", 16)
     monkeypatch.setattr(sampling, "READ", 5)
     monkeypatch.setattr(sampling, "READ_AT_MOST", 160)
+    monkeypatch.setattr(sampling, "WORTH_A_QUERY", 1)
 
 
 def make(user, ends, **fields):
@@ -69,6 +70,11 @@ def test_a_crowd_among_few_is_not_taken_for_the_whole_time(alice, crowd):
     make(alice, evenly(50))
     make(alice, evenly(2_000, start=3 * DAY, length=crowd))
     assert sample().total == pytest.approx(2_050, rel=0.3)
+
+
+def test_those_that_end_at_one_moment_are_counted(alice):
+    make(alice, [timezone.now() + DAY] * 1_000)
+    assert sample().total == 1_000
 
 
 def test_one_that_ends_years_later_does_not_matter(alice):

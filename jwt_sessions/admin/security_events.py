@@ -8,9 +8,9 @@ from django.contrib import admin
 from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 
-from jwt_sessions.admin.filters import EventKindFilter, PersonFilter
-from jwt_sessions.admin.finding import DIGITS, Found, by_person, narrow, people_called
-from jwt_sessions.admin.keyset import KeysetAdmin
+from jwt_sessions.admin.lists.filters import EventKindFilter, PersonFilter
+from jwt_sessions.admin.lists.finding import DIGITS, Found, by_person, narrow, people_called
+from jwt_sessions.admin.lists.keyset import KeysetAdmin
 from jwt_sessions.models import SecurityEvent
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
-    from jwt_sessions.admin.keyset import Place
+    from jwt_sessions.admin.lists.keyset import Place
 
 
 @admin.register(SecurityEvent)

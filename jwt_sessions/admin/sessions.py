@@ -12,8 +12,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from jwt_sessions.admin.bulk_action import may_revoke_in_bulk, revoke_selected
-from jwt_sessions.admin.filters import (
+from jwt_sessions.admin.bulk.action import may_revoke_in_bulk, revoke_selected
+from jwt_sessions.admin.lists.filters import (
     BulkFilter,
     KindFilter,
     PersonFilter,
@@ -23,14 +23,15 @@ from jwt_sessions.admin.filters import (
     SignedInFilter,
     StateFilter,
 )
-from jwt_sessions.admin.finding import (
+from jwt_sessions.admin.lists.finding import (
     Found,
     by_bulk_revocation,
     by_person,
     narrow,
     sessions_by_text,
 )
-from jwt_sessions.admin.keyset import KeysetAdmin
+from jwt_sessions.admin.lists.keyset import KeysetAdmin
+from jwt_sessions.admin.overview.page import overview_path
 from jwt_sessions.admin.permissions import REVOKE, is_protected
 from jwt_sessions.admin.revoking import RevokeView
 from jwt_sessions.admin.timeline import tell
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
     from django.urls import URLPattern
 
-    from jwt_sessions.admin.keyset import Place
+    from jwt_sessions.admin.lists.keyset import Place
 
 METHODS = {
     AMR_PASSWORD: _("password"),
@@ -176,6 +177,7 @@ class SessionRecordAdmin(KeysetAdmin):
 class SessionAdmin(SessionRecordAdmin):
     """All sessions, newest first, each with a button to revoke it."""
 
+    change_list_template = "admin/jwt_sessions/session/list.html"
     list_display = [
         "name",
         "user",
@@ -213,7 +215,10 @@ class SessionAdmin(SessionRecordAdmin):
 
     def get_own_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(RevokeView.as_view(model_admin=self))
-        return [path("<path:object_id>/revoke/", view, name="jwt_sessions_session_revoke")]
+        return [
+            overview_path(self),
+            path("<path:object_id>/revoke/", view, name="jwt_sessions_session_revoke"),
+        ]
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

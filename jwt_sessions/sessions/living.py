@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
 # So many are counted, and of a sample so many looked at.
 CAP: Final = 2_000
-LOOKED_AT: Final = 1_000
+LOOKED_AT: Final = 800
 # Whose sessions are looked at, and how many of each person: first of many people a few, then of
 # some of those who have that many.
-LOOKS: Final = ((160, 30), (15, 400))
+LOOKS: Final = ((100, 40), (15, 400))
 NO_ID: Final = Value(UUID(int=0), UUIDField())
 
 
@@ -65,7 +65,7 @@ def count_live(now: datetime) -> Live:
     (found,) = first_of_each(UNREVOKED_ENDS, [(now, until)], limit=CAP + 1, columns=["id"])
     read = reader(UNREVOKED_ENDS, "id")
     ids = [read(id_) for (id_,) in found]
-    rows = _live_among(ids, now)
+    rows = _live_among(ids, now) if ids else []
     return Live(
         sessions=Number(len(rows)),
         people=Number(len({user for _, user, _ in rows if user is not None})),
@@ -85,11 +85,12 @@ def _estimate(sample: Sample, now: datetime) -> Live:
     rows = _live_among(list(weights), now)
     owned = {id_: weights[id_] for id_, user, _ in rows if user is not None}
     owners = {id_: user for id_, user, _ in rows}
-    return Live(
-        sessions=Number.about(sum(weights[id_] for id_, *_ in rows)),
-        people=Number.about(_people(owned, owners, now)),
-        with_second_factor=Number.about(sum(weights[id_] for id_, _, proven in rows if proven)),
+    counts = (
+        sum(weights[id_] for id_, *_ in rows),
+        _people(owned, owners, now),
+        sum(weights[id_] for id_, _, proven in rows if proven),
     )
+    return Live(*map(Number.about, counts))
 
 
 def _people(weights: Mapping[UUID, float], owners: Mapping[UUID, Any], now: datetime) -> float:

@@ -25,7 +25,7 @@ class Number:
     @classmethod
     def about(cls, value: float, *, at_least: int = 0) -> Self:
         """Return an estimate, unless it is known that there are more."""
-        if value < at_least:
+        if at_least and round(value) <= at_least:
             return cls(at_least, is_minimum=True)
         return cls(round(value), is_estimate=True)
 

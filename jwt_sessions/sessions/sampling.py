@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from jwt_sessions.models import Among, Session
-from jwt_sessions.sessions.stretches import UNREVOKED_ENDS, cut, first_of_each, reader
+from jwt_sessions.sessions.stretches import (
+    ROWS,
+    UNREVOKED_ENDS,
+    count_each,
+    cut,
+    first_of_each,
+    reader,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +31,9 @@ STRETCHES: Final = 32
 PIECES: Final = 4
 # Sessions read of each stretch, and of all if nobody says otherwise.
 READ: Final = 20
-READ_AT_MOST: Final = 3_000
+READ_AT_MOST: Final = 2_800
+# So few are not cut any more.
+WORTH_A_QUERY: Final = 6
 INSTANT: Final = timedelta(microseconds=1)
 
 
@@ -75,13 +85,15 @@ class Sample:
 class _Part:
     """A stretch of time, the first sessions that end in it, and how many each of them stands for.
 
-    That is if all of the stretch is like its beginning.
+    That is if all of the stretch is like its beginning. `crowding` tells how much there is to learn
+    by cutting it; 0 where all of it was read, or it cannot be cut.
     """
 
     start: datetime
     end: datetime
     ids: list[UUID]
-    weight: float
+    weight: float = 1.0
+    crowding: float = 0.0
 
 
 def draw(now: datetime, *, at_most: int = READ_AT_MOST) -> Sample:
@@ -105,10 +117,9 @@ def draw(now: datetime, *, at_most: int = READ_AT_MOST) -> Sample:
 
 def _most_crowded(parts: list[_Part], at_most: int) -> list[_Part]:
     room = (at_most - sum(len(each.ids) for each in parts)) // (PIECES * READ)
-    crowded = sorted(
-        (each for each in parts if each.weight > 1), key=lambda each: each.weight, reverse=True
-    )
-    return crowded[: max(room, 0)]
+    crowded = [each for each in parts if each.crowding > 1]
+    crowded.sort(key=attrgetter("crowding"), reverse=True)
+    return crowded[:room] if room >= WORTH_A_QUERY else []
 
 
 def _look(pieces: Iterable[Stretch]) -> list[_Part]:
@@ -118,9 +129,25 @@ def _look(pieces: Iterable[Stretch]) -> list[_Part]:
     read_time, read_id = (reader(UNREVOKED_ENDS, column) for column in columns)
     parts = []
     for (start, end), found in zip(stretches, rows, strict=True):
-        weight = 1.0
+        part = _Part(start, end, [read_id(id_) for _, id_ in found])
         if len(found) == READ:
-            last = read_time(found[-1][0])
-            weight = max((end - start) / (last + INSTANT - start), 1.0)
-        parts.append(_Part(start, end, [read_id(id_) for _, id_ in found], weight))
+            first, last = read_time(found[0][0]), read_time(found[-1][0])
+            _weigh(part, first, last)
+        parts.append(part)
     return parts
+
+
+def _weigh(part: _Part, first: datetime, last: datetime) -> None:
+    """Note how many there may be in a stretch that was not read to its end."""
+    length = part.end - part.start
+    if length <= INSTANT:
+        part.weight = _count(part.start, part.end) / READ
+        return
+    part.weight = max(length / (last + INSTANT - part.start), 1.0)
+    part.crowding = length / (last + INSTANT - first)
+
+
+def _count(start: datetime, end: datetime) -> int:
+    """Count what ends at one moment, which no cut of time can part: many that were made at once."""
+    (rows,) = count_each(UNREVOKED_ENDS, [(start, end)], limit=ROWS)
+    return sum(count for count, _ in rows)

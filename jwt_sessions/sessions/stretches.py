@@ -56,23 +56,33 @@ def cut(start: datetime, end: datetime, number: int) -> Iterator[Stretch]:
 
 
 def count_each(
-    index: Index, stretches: Sequence[Stretch], *, limit: int, by: Sequence[str] = ()
+    index: Index,
+    stretches: Sequence[Stretch],
+    *,
+    limit: int,
+    by: Sequence[str] = (),
+    last: bool = False,
 ) -> list[list[Any]]:
     """Return for each stretch how many rows have which values of the columns `by`.
 
-    They are tuples of these values, the number, and the last value of the index's column as the
-    database has it. No more than `limit` rows of each stretch are counted.
+    They are tuples of these values, the number, and, with `last`, the last value of the index's
+    column as the database has it. No more than `limit` rows of each stretch are counted.
     """
     counts: list[list[Any]] = [[] for _ in stretches]
     groups = "".join(f"s.{name}, " for name in by)
-    # PostgreSQL knows no greatest UUID, but texts sort as they do.
-    is_text = connections[session_alias()].vendor == "postgresql" and index.column == "id"
-    select = f"{groups}COUNT(*), MAX(s.{index.column}{'::text' if is_text else ''})"
+    select = f"{groups}COUNT(*), {_greatest(index) if last else 'NULL'}"
     for number, *row in _ask(index, stretches, limit, (*by, index.column), select, by):
         # Without GROUP BY there is a row for nothing too.
         if row[-2]:
             counts[number].append(row)
     return counts
+
+
+def _greatest(index: Index) -> str:
+    if connections[session_alias()].vendor == "postgresql" and index.column == "id":
+        # PostgreSQL knows no greatest UUID, but their texts sort as they do.
+        return 'MAX(s.id::text COLLATE "C")'
+    return f"MAX(s.{index.column})"
 
 
 def first_of_each(
@@ -162,7 +172,8 @@ def _union(
         f"SELECT {number}, {select} FROM ({rows}) s{group}"  # noqa: S608 - names of ours
         for number in range(len(stretches))
     ]
-    params = [_value(index, moment, connection) for ends in stretches for moment in ends]
+    lows, highs = _bounds(index, stretches, connection)
+    params = [bound for ends in zip(lows, highs, strict=True) for bound in ends]
     return " UNION ALL ".join(selects), params
 
 
@@ -184,11 +195,13 @@ def _lateral(
         f" FROM unnest(%s::{type_}[], %s::{type_}[]) WITH ORDINALITY v(low, high, n)"
         f" CROSS JOIN LATERAL ({rows}) s{group}"
     )
-    lows, highs = zip(*stretches, strict=True)
-    bounds = [[_value(index, moment, connection) for moment in each] for each in (lows, highs)]
-    return sql, bounds
+    return sql, _bounds(index, stretches, connection)
 
 
-def _value(index: Index, moment: datetime, connection: Any) -> Any:
-    field = index.model._meta.get_field(index.column)
-    return field.get_db_prep_value(index.key(moment), connection)
+def _bounds(index: Index, stretches: Sequence[Stretch], connection: Any) -> list[list[Any]]:
+    """Return where the stretches begin and where they end, for the database."""
+    prepare = index.model._meta.get_field(index.column).get_db_prep_value
+    # Most begin where another one ends.
+    moments = {moment for ends in stretches for moment in ends}
+    values = {moment: prepare(index.key(moment), connection) for moment in moments}
+    return [[values[ends[side]] for ends in stretches] for side in (0, 1)]

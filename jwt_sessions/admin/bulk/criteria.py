@@ -11,8 +11,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from jwt_sessions.admin.bulk_fields import KeysField, MomentField, NamesField, PeoplePicker
-from jwt_sessions.admin.people_by_name import find_people
+from jwt_sessions.admin.bulk.fields import KeysField, MomentField, NamesField, PeoplePicker
+from jwt_sessions.admin.bulk.people_by_name import find_people
 from jwt_sessions.admin.permissions import may_view, must_spare_superusers
 from jwt_sessions.exceptions import BadCriteria
 from jwt_sessions.models import Session, SessionKind

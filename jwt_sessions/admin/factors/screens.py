@@ -13,10 +13,10 @@ from django.urls import path
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from jwt_sessions.admin.counting import BoundedPaginator
-from jwt_sessions.admin.factor_reset import ResetView
+from jwt_sessions.admin.factors.person import PersonView, find_address
+from jwt_sessions.admin.factors.reset import ResetView
+from jwt_sessions.admin.lists.counting import BoundedPaginator
 from jwt_sessions.admin.permissions import VIEW_FACTORS
-from jwt_sessions.admin.person_factors import PersonView, find_address
 from jwt_sessions.admin.read_only import ReadOnlyAdmin
 from jwt_sessions.autocommit import in_autocommit
 from jwt_sessions.models import EncryptedTOTP, MessageDevice, RecoveryCode, RecoveryCodes

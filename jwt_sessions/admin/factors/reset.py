@@ -14,8 +14,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from jwt_sessions import clients, mfa
+from jwt_sessions.admin.factors.person import AboutPersonView, say_devices, say_sessions
 from jwt_sessions.admin.permissions import RESET_SECOND_FACTOR
-from jwt_sessions.admin.person_factors import AboutPersonView, say_devices, say_sessions
 from jwt_sessions.exceptions import UserGone
 from jwt_sessions.mfa.changing import REASON_LENGTH, Reset
 from jwt_sessions.models import Session

@@ -11,27 +11,27 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from jwt_sessions import sessions
-from jwt_sessions.admin.bulk_criteria import CriteriaForm, is_superuser_known
-from jwt_sessions.admin.bulk_pages import BulkPage
-from jwt_sessions.admin.bulk_prefill import prefill
-from jwt_sessions.admin.bulk_preview import FOR_COUNTING, look_ahead, read_seal, seal
-from jwt_sessions.admin.bulk_reason import ReasonForm
-from jwt_sessions.admin.bulk_running import START
-from jwt_sessions.admin.bulk_words import (
+from jwt_sessions.admin.bulk.criteria import CriteriaForm, is_superuser_known
+from jwt_sessions.admin.bulk.pages import BulkPage
+from jwt_sessions.admin.bulk.people_by_name import names_of
+from jwt_sessions.admin.bulk.prefill import prefill
+from jwt_sessions.admin.bulk.preview import FOR_COUNTING, look_ahead, read_seal, seal
+from jwt_sessions.admin.bulk.reason import ReasonForm
+from jwt_sessions.admin.bulk.running import START
+from jwt_sessions.admin.bulk.words import (
     about,
     count_people,
     count_sessions,
     grouped,
     tell_criteria,
 )
-from jwt_sessions.admin.people_by_name import names_of
 from jwt_sessions.admin.permissions import may_view
 from jwt_sessions.exceptions import UserGone
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
-    from jwt_sessions.admin.bulk_preview import Outlook
+    from jwt_sessions.admin.bulk.preview import Outlook
 
 
 class CriteriaPage(BulkPage):

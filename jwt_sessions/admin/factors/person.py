@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from django.contrib.admin import AdminSite
     from django.http import HttpRequest
 
-    from jwt_sessions.admin.factors import EncryptedTOTPAdmin
+    from jwt_sessions.admin.factors.screens import EncryptedTOTPAdmin
 
 PERSON: Final = "jwt_sessions_person_factors"
 RESET: Final = "jwt_sessions_person_factors_reset"

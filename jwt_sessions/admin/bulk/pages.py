@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.utils.functional import _StrPromise
 
-    from jwt_sessions.admin.bulk_records import BulkRevocationAdmin
+    from jwt_sessions.admin.bulk.records import BulkRevocationAdmin
 
 
 class BulkPage(TemplateView):

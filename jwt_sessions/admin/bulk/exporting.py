@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
-    from jwt_sessions.admin.bulk_records import BulkRevocationAdmin
+    from jwt_sessions.admin.bulk.records import BulkRevocationAdmin
 
 # Rows in one query.
 CHUNK: Final = 2_000

@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext
 
-from jwt_sessions.admin.filters import DaysFilter
+from jwt_sessions.admin.lists.filters import DaysFilter
 from jwt_sessions.admin.read_only import ReadOnlyAdmin
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
-    from jwt_sessions.admin.finding import Found
+    from jwt_sessions.admin.lists.finding import Found
 
 BEFORE: Final = "before"
 AFTER: Final = "after"

@@ -15,8 +15,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from jwt_sessions import sessions
-from jwt_sessions.admin.bulk_pages import BulkPage
-from jwt_sessions.admin.bulk_words import (
+from jwt_sessions.admin.bulk.pages import BulkPage
+from jwt_sessions.admin.bulk.words import (
     percent_of,
     read_criteria,
     tell_criteria_of,
@@ -158,4 +158,4 @@ def read_position(record: BulkRevocation, text: str) -> sessions.Position | None
 
 
 def _signer(record: BulkRevocation) -> signing.Signer:
-    return signing.Signer(salt=f"jwt_sessions.admin.bulk_running.{record.pk}")
+    return signing.Signer(salt=f"jwt_sessions.admin.bulk.running.{record.pk}")

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.utils.translation import gettext_lazy as _
 
-from jwt_sessions.admin.bulk_views import PreviewView
+from jwt_sessions.admin.bulk.views import PreviewView
 from jwt_sessions.admin.permissions import BULK_REVOKE
 from jwt_sessions.models import BulkRevocation
 

@@ -14,7 +14,7 @@ from django.utils.dateparse import parse_date
 from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from jwt_sessions.admin.finding import find_record
+from jwt_sessions.admin.lists.finding import find_record
 from jwt_sessions.models import RevokedReason, SecurityEventKind, SessionKind
 from jwt_sessions.models.identifiers import least_uuid7
 from jwt_sessions.sessions.announcing import session_alias

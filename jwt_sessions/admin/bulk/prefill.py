@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
-from jwt_sessions.admin.bulk_fields import FIRST_YEAR, LAST_YEAR
+from jwt_sessions.admin.bulk.fields import FIRST_YEAR, LAST_YEAR
 
 if TYPE_CHECKING:
     from django.http import QueryDict

@@ -10,9 +10,10 @@ from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
-from jwt_sessions.admin.bulk_running import RunView, StepView, may_run
-from jwt_sessions.admin.bulk_views import ConfirmView, NewView, PreviewView
-from jwt_sessions.admin.bulk_words import (
+from jwt_sessions.admin.bulk.exporting import download
+from jwt_sessions.admin.bulk.running import RunView, StepView, may_run
+from jwt_sessions.admin.bulk.views import ConfirmView, NewView, PreviewView
+from jwt_sessions.admin.bulk.words import (
     about,
     count_sessions,
     grouped,
@@ -21,7 +22,6 @@ from jwt_sessions.admin.bulk_words import (
     tell_duration,
     tell_shortly,
 )
-from jwt_sessions.admin.exporting import download
 from jwt_sessions.admin.permissions import BULK_REVOKE, VIEW_SESSION, may_view
 from jwt_sessions.admin.read_only import ReadOnlyAdmin
 from jwt_sessions.autocommit import in_autocommit

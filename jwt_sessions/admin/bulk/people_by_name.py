@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django.contrib.auth import get_user_model
 
-from jwt_sessions.admin.bulk_fields import read_value
+from jwt_sessions.admin.bulk.fields import read_value
 from jwt_sessions.sessions.announcing import session_alias
 
 # Names in one query.

@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Count
 from django.utils.translation import gettext, ngettext
 
-from jwt_sessions.admin.bulk_words import count_sessions, grouped
+from jwt_sessions.admin.bulk.words import count_sessions, grouped
 from jwt_sessions.models import BulkRevocation, Session
 from jwt_sessions.sessions.announcing import session_alias
 from jwt_sessions.signals import bulk_revocation_finished

@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from django.core import signing
 
 from jwt_sessions import sessions
-from jwt_sessions.admin.bulk_criteria import is_superuser_known
+from jwt_sessions.admin.bulk.criteria import is_superuser_known
 from jwt_sessions.exceptions import TooSlow
 from jwt_sessions.models import Session
 from jwt_sessions.sessions.announcing import session_alias
@@ -28,7 +28,7 @@ FOR_WARNINGS: Final = 0.3
 SAMPLE_SIZE: Final = 10
 # More superusers than that are as good as certainly among them.
 SUPERUSERS_ASKED: Final = 1_000
-SALT: Final = "jwt_sessions.admin.bulk_preview"
+SALT: Final = "jwt_sessions.admin.bulk.preview"
 # Who comes back later looks again.
 SEAL_MAX_AGE: Final = 60 * 60
 

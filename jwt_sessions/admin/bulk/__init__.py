@@ -1,0 +1,1 @@
+"""Many sessions revoked at once: from criteria to a record."""

@@ -1,0 +1,1 @@
+"""Who has which second factor, and the reset of a person's."""

@@ -1,0 +1,1 @@
+"""How many sessions are live, and what happened in the last days."""
