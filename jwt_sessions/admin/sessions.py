@@ -48,7 +48,6 @@ from jwt_sessions.revocation import why_dead
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from django.contrib.auth.models import AbstractBaseUser
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
     from django.urls import URLPattern
@@ -129,8 +128,8 @@ class SessionRecordAdmin(KeysetAdmin):
         return text
 
     @admin.display(description=_("revoked by"))
-    def revoker(self, session: Session) -> AbstractBaseUser | None:
-        return session.revoker
+    def revoker(self, session: Session) -> str:
+        return self.show(session.revoker and str(session.revoker))
 
     @admin.display(description=pgettext_lazy("of a session", "state"))
     def state(self, session: Session) -> str:

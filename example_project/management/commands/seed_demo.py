@@ -1,8 +1,10 @@
 from __future__ import annotations
 
-from datetime import timedelta
+import secrets
+from datetime import datetime, timedelta
 from io import StringIO
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -13,8 +15,9 @@ from django.db import transaction
 from django.test import RequestFactory
 from django.utils import timezone
 
-from jwt_sessions import sessions, testing
+from jwt_sessions import clients, testing
 from jwt_sessions.models import EncryptedTOTP, RefreshToken, RevokedReason, Session
+from jwt_sessions.models.identifiers import least_uuid7
 
 
 class Device(NamedTuple):
@@ -98,34 +101,51 @@ class Command(BaseCommand):
             testing.add_totp(person, name="My phone")
 
     def make_session(self, person: User, number: int, admin: User) -> None:
-        """Start a session as a device would, then let it age: every third one is over."""
-        device = DEVICES[number % len(DEVICES)]
+        """Store a session as if a device had started it some days ago: every third one is over."""
+        device, now = DEVICES[number % len(DEVICES)], timezone.now()
         request = RequestFactory().post(
             "/api/auth/token/",
             headers={"user-agent": device.user_agent},
             REMOTE_ADDR=f"{NETWORKS[person.username]}.{10 + number}",
         )
-        session = sessions.start(person, request=request, device_name=device.name).session
-        age = timedelta(hours=5 * number)
-        started_at = timezone.now() - age
-        Session.objects.filter(pk=session.pk).update_unrevoked(
-            created_at=started_at, auth_time=started_at, expires_at=session.expires_at - age
-        )
-        last_seen_at = max(started_at + age / 2, timezone.now() - timedelta(hours=20))
-        RefreshToken.objects.filter(pk=session.pk).update(
-            generation=number,
-            last_seen_at=last_seen_at,
-            idle_expires_at=last_seen_at + timedelta(days=1),
+        client, age = clients.describe(request), timedelta(hours=36 * number)
+        started_at = now - age
+        session = Session(
+            # Ids tell when a session began.
+            id=UUID(int=least_uuid7(started_at).int | secrets.randbits(62)),
+            user=person,
+            device_name=device.name,
+            device_key=clients.device_key(device.name, client.browser, client.platform),
+            user_agent=client.user_agent,
+            browser=client.browser,
+            platform=client.platform,
+            address=client.address,
+            address_key=clients.address_key(client.address),
+            amr=["pwd", "otp", "mfa"] if person.username == "bob" else ["pwd"],
+            auth_time=started_at,
+            auth_hash=person.get_session_auth_hash(),
+            created_at=started_at,
+            expires_at=started_at + timedelta(days=30),
         )
         if number % 3 == 1:
-            reason = ENDINGS[number // 3 % len(ENDINGS)]
-            by = {
-                RevokedReason.REVOKED_BY_STAFF: admin,
-                RevokedReason.SIGNED_OUT_REMOTELY: person,
-            }.get(reason)
-            sessions.revoke(session.pk, reason=reason, by=by)
-        elif number % 7 == 6:
-            RefreshToken.objects.filter(pk=session.pk).update(idle_expires_at=started_at)
+            self.end(session, ENDINGS[number // 3 % len(ENDINGS)], started_at + age / 4, admin)
+        session.save()
+        last_seen_at = max(started_at + age / 2, now - timedelta(hours=20))
+        is_unused = number % 7 == 6
+        RefreshToken.objects.create(
+            session=session,
+            generation=number,
+            last_seen_at=last_seen_at,
+            idle_expires_at=started_at if is_unused else last_seen_at + timedelta(days=1),
+            address=client.address,
+        )
+
+    def end(self, session: Session, reason: RevokedReason, at: datetime, admin: User) -> None:
+        session.revoked_at, session.revoked_reason = at, reason
+        if reason == RevokedReason.REVOKED_BY_STAFF:
+            session.revoked_by = admin
+        elif reason == RevokedReason.SIGNED_OUT_REMOTELY:
+            session.revoked_by = session.user
 
     def print_logins(self) -> None:
         self.stdout.write("")

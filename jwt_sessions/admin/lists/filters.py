@@ -224,7 +224,7 @@ class DaysFilter(admin.ListFilter):
 class SignedInFilter(DaysFilter):
     """When the session began, which its id tells."""
 
-    title = _("signed in")
+    title = _("day of sign-in")
 
     def since(self, moment: datetime) -> dict[str, Any]:
         return {"pk__gte": least_uuid7(moment)}
@@ -236,7 +236,7 @@ class SignedInFilter(DaysFilter):
 class RevokedFilter(DaysFilter):
     """When the session was revoked."""
 
-    title = _("revoked")
+    title = _("day of revocation")
 
     def since(self, moment: datetime) -> dict[str, Any]:
         return {"revoked_at__gte": moment}
