@@ -438,6 +438,22 @@ def test_p12_the_list_of_records_takes_as_many_queries_however_long_it_is(
     count(10)
 
 
+@proves("P12")
+@pytest.mark.parametrize("name", ["change", "run"])
+def test_p12_a_page_of_a_record_takes_as_many_queries_however_many_people_it_names(
+    chief, name, django_assert_num_queries
+):
+    people = [make_user(f"person{number}") for number in range(12)]
+    expected = {"change": 7, "run": 6}[name]
+    # Kinds of content are asked for once in a process.
+    chief.get(page(name, make_record(criteria={"except_superusers": True}).pk))
+    for number in (1, 12):
+        keys = [str(user.pk) for user in people[:number]]
+        record = make_record(criteria={"users": keys, "except_superusers": True}, by=chief.user)
+        with django_assert_num_queries(expected):
+            assert chief.get(page(name, record.pk)).status_code == 200
+
+
 @pytest.mark.parametrize(("state", "number"), [("finished", 1), ("unfinished", 2), ("x", 3)])
 def test_records_are_filtered_by_state(chief, state, number):
     make_record()
