@@ -23,6 +23,9 @@ def strict_policy(get_response):
     return middleware
 
 
+# As a real site: the debugger's own pages hold styles.
+DEBUG = False
+
 LANGUAGES = [(code, info["name"]) for code, info in LANG_INFO.items() if "name" in info]
 MIDDLEWARE = [
     "tests.browser_settings.strict_policy",

@@ -55,13 +55,14 @@ def signing_keys(*arguments, environment, **options):
 
 
 @contextmanager
-def serve(environment):
-    """Run the demo on a free port; yield its address."""
+def serve(environment, *options):
+    """Run the demo on a free port, with options of runserver; yield its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address = f"127.0.0.1:{port}"
-    server = subprocess.Popen(**manage("runserver", "--noreload", address, environment=environment))
+    command = ("runserver", "--noreload", *options, address)
+    server = subprocess.Popen(**manage(*command, environment=environment))
     try:
         wait_for(f"http://{address}/", server)
         yield f"http://{address}"
