@@ -237,5 +237,5 @@ def test_p12_a_page_of_sessions_costs_the_same_for_one_and_for_forty(
     for count in (1, 39):
         for _ in range(count):
             sessions.start(alice)
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(7):
             assert watcher.get(address).status_code == 200

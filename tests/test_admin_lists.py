@@ -41,6 +41,7 @@ def watcher(db):
 def small(monkeypatch):
     """Let pages have five rows, and look at twenty."""
     monkeypatch.setattr(keyset, "WINDOW", 20)
+    monkeypatch.setattr(keyset, "COUNTED", 20)
     monkeypatch.setattr(finding, "MOST", 20)
     monkeypatch.setattr(keyset.KeysetAdmin, "list_per_page", 5)
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.large import bulk, clear, growth
+from benchmarks.large import bulk, clear, growth, pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 WORKS: Final[Mapping[str, Callable[..., str]]] = {
     "growth": growth.report,
+    "pages": pages.report,
     "bulk": bulk.report,
     "clear": clear.report,
 }

@@ -50,12 +50,6 @@ class SessionQuerySet(PrimaryQuerySet["Session"]):
         # EXISTS, not a join: an UPDATE of these rows then checks revoked_at on the row it locks.
         return self.unexpired(now).unrevoked().filter(Exists(in_use))
 
-    def expired(self, now: datetime | None = None) -> Self:
-        """Sessions that have ended by time or by lying unused, whether or not they are revoked."""
-        now = now or timezone.now()
-        in_use = RefreshToken.objects.filter(pk=OuterRef("pk"), idle_expires_at__gt=now)
-        return self.filter(models.Q(expires_at__lte=now) | ~models.Q(Exists(in_use)))
-
     def unexpired(self, now: datetime | None = None) -> Self:
         """Sessions whose absolute end, which never moves, is still to come."""
         return self.filter(expires_at__gt=now or timezone.now())

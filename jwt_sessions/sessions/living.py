@@ -38,7 +38,7 @@ CAP: Final = 2_000
 LOOKED_AT: Final = 800
 # Whose sessions are looked at, and how many of each person: first of many people a few, then of
 # some of those who have that many.
-LOOKS: Final = ((100, 40), (15, 400))
+LOOKS: Final = ((80, 30), (15, 400))
 NO_ID: Final = Value(UUID(int=0), UUIDField())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -103,6 +104,9 @@ def _on_sqlite(connection: Any, seconds: float) -> Iterator[None]:
     connection.connection.set_progress_handler(lambda: time.monotonic() > end, STEPS)
     try:
         yield
+    except sqlite3.OperationalError as error:
+        # Where DEBUG is on, Django asks for the text of a statement past its own errors.
+        raise OperationalError(*error.args) from error
     finally:
         connection.connection.set_progress_handler(None, STEPS)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django import forms
 from django.contrib.admin.widgets import AdminSplitDateTime, AutocompleteSelectMultiple
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
@@ -51,10 +51,27 @@ class PeoplePicker(AutocompleteSelectMultiple):
         return super().optgroups(name, good, attr)
 
 
+class NamedSplitDateTime(AdminSplitDateTime):
+    """Django's own, whose two inputs have names for those who hear them."""
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context(name, value, attrs)
+        for widget, title in zip(
+            context["widget"]["subwidgets"],
+            (gettext("Date"), pgettext("of a day", "Time")),
+            strict=True,
+        ):
+            widget["attrs"]["aria-label"] = f"{self.attrs['title']}: {title}"
+        return context
+
+
 class MomentField(forms.SplitDateTimeField):
     """A date and a time; a date alone is its beginning."""
 
-    widget = AdminSplitDateTime
+    widget = NamedSplitDateTime
+
+    def widget_attrs(self, widget: Any) -> dict[str, Any]:
+        return {**super().widget_attrs(widget), "title": str(self.label)}
 
     def compress(self, data_list: Any) -> datetime | None:
         if data_list and data_list[1] in self.empty_values and data_list[0]:

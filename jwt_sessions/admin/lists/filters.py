@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.db.models import OuterRef, Q, Subquery
+from django.db.models.lookups import GreaterThan, LessThanOrEqual
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from jwt_sessions.admin.lists.finding import find_record
-from jwt_sessions.models import RevokedReason, SecurityEventKind, SessionKind
+from jwt_sessions.models import RefreshToken, RevokedReason, SecurityEventKind, SessionKind
 from jwt_sessions.models.identifiers import least_uuid7
 from jwt_sessions.sessions.announcing import session_alias
 from jwt_sessions.sessions.criteria import CONDITIONS
@@ -51,11 +53,22 @@ class StateFilter(ChoiceFilter):
         ]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        now, idle_end = timezone.now(), _idle_end()
         if self.value() == "live":
-            return queryset.live()
+            return queryset.unexpired(now).unrevoked().filter(GreaterThan(idle_end, now))
         if self.value() == "expired":
-            return queryset.unrevoked().expired()
+            is_unused = Q(LessThanOrEqual(idle_end, now))
+            return queryset.unrevoked().filter(Q(expires_at__lte=now) | is_unused)
         return queryset.revoked() if self.value() == "revoked" else queryset
+
+
+def _idle_end() -> Subquery:
+    """Return when a session ends unless it is used, looked up for each row.
+
+    PostgreSQL may read all refresh tokens where they are asked for by a join or by EXISTS.
+    """
+    tokens = RefreshToken.objects.filter(pk=OuterRef("pk"))
+    return Subquery(tokens.values("idle_expires_at"))
 
 
 class SecondFactorFilter(ChoiceFilter):

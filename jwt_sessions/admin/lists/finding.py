@@ -19,7 +19,7 @@ from jwt_sessions.sessions.announcing import session_alias
 from jwt_sessions.sessions.criteria import address_range
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
 # More than that are no longer looked up one by one.
 MOST: Final = 10_000
@@ -63,9 +63,13 @@ def narrow(rows: Any, *groups: Sequence[Lookup]) -> Found:
             few = ids if few is None else few & ids
     if few is None:
         return Found(broad, is_broad=bool(broad))
-    has_uuids = isinstance(rows.model._meta.pk, UUIDField)
-    known = Q(Among("pk", sorted(few))) if has_uuids else Q(pk__in=few)
-    return Found(known & broad if few else Q(pk__in=[]), is_small=True)
+    return Found(is_one_of(rows.model, few) & broad, is_small=True)
+
+
+def is_one_of(model: Any, ids: Collection[Any]) -> Q:
+    """Return whether a row has one of these primary keys."""
+    has_uuids = isinstance(model._meta.pk, UUIDField)
+    return Q(Among("pk", sorted(ids))) if has_uuids and ids else Q(pk__in=ids)
 
 
 def _ids(rows: Any, group: Sequence[Lookup]) -> set[Any] | None:

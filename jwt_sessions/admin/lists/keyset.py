@@ -13,6 +13,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext
 
 from jwt_sessions.admin.lists.filters import DaysFilter
+from jwt_sessions.admin.lists.finding import is_one_of
 from jwt_sessions.admin.read_only import ReadOnlyAdmin
 
 if TYPE_CHECKING:
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
 
 BEFORE: Final = "before"
 AFTER: Final = "after"
-# How many rows a page looks at where it looks for some of them, and up to where it counts.
-WINDOW: Final = 10_000
+# How many rows a page looks at where it looks for some of them. Some filters look at a row of
+# another table for each.
+WINDOW: Final = 5_000
+# Up to where rows are counted.
+COUNTED: Final = 10_000
 
 Place = tuple[Any, ...]
 
@@ -52,10 +56,6 @@ class Direction:
         # Said of the first column once more, by which the database finds the place.
         return Q(**{f"{self.columns[0]}__{way}e": place[0]}) & condition
 
-    def up_to(self, place: Place) -> Q:
-        """Return whether a row comes not after a place, or only a little."""
-        return Q(**{f"{self.columns[0]}__{'lt' if self.is_back else 'gt'}e": place[0]})
-
 
 class KeysetChangeList(ChangeList):
     """Django's list, where a page begins after a row and not at a number.
@@ -81,24 +81,50 @@ class KeysetChangeList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         size, self.request = self.list_per_page, request
         self.place, direction = self._find_place(request)
-        self.end = self._end_of_window(direction)
-        rows = self.queryset.order_by(*direction.order)
+        ids = self._find_ids(direction, size + 1)
+        shown = self._load(ids[:size])
+        self.has_more, self.is_back = len(ids) > size, direction.is_back
+        self.result_list = shown[::-1] if direction.is_back else shown
+        # What is shown: nothing can be ticked that is not.
+        self.result_count = self.full_result_count = len(shown)
+        self.paginator = Paginator(self.result_list, size)
+        self.multi_page = self.can_show_all = self.show_full_result_count = False
+        self.show_admin_actions = True
+        self._count()
+
+    def _find_ids(self, direction: Direction, number: int) -> list[Any]:
+        """Return the first rows from here on, and note where the window ends that has them.
+
+        Without joins, so that a database has nothing to begin with but the index of the key.
+        """
+        rows, self.end = self._bare(self.queryset), None
         if self.place is not None:
             rows = rows.filter(direction.beyond(self.place))
-        if self.end is not None:
-            rows = rows.filter(direction.up_to(self.end))
-        found = list(rows[: size + 1])
-        shown = found[:size][::-1] if direction.is_back else found[:size]
-        self.has_more, self.is_back = len(found) > size, direction.is_back
-        self.result_list = shown
-        # What is shown: nothing can be ticked that is not.
-        self.result_count = len(shown)
-        self.full_result_count = self.result_count
-        self.paginator = Paginator(shown, size)
-        self.multi_page = self.can_show_all = False
-        self.show_admin_actions = True
-        self.show_full_result_count = False
-        self._count()
+        if self._looks_for_some:
+            window = self._look(direction)
+            # By their ids: no other index is worth going by then.
+            rows = rows.filter(is_one_of(self.model, [place[-1] for place in window]))
+            self.end = window[-1] if len(window) == WINDOW else None
+        return list(rows.order_by(*direction.order).values_list("pk", flat=True)[:number])
+
+    def _look(self, direction: Direction) -> list[Place]:
+        """Return the places of the next rows by key, whatever else they are."""
+        rows = self._bare(self.root_queryset)
+        specs: list[Any] = self.filter_specs
+        for spec in specs:
+            if getattr(spec, "goes_by_key", False):
+                rows = spec.queryset(self.request, rows)
+        if self.place is not None:
+            rows = rows.filter(direction.beyond(self.place))
+        return list(rows.order_by(*direction.order).values_list(*self._columns)[:WINDOW])
+
+    def _load(self, ids: list[Any]) -> list[Any]:
+        """Return rows with all that they show, in this order."""
+        rows = {row.pk: row for row in self.root_queryset.filter(is_one_of(self.model, ids))}
+        return [rows[id_] for id_ in ids if id_ in rows]
+
+    def _bare(self, queryset: Any) -> Any:
+        return queryset.select_related(None).order_by()
 
     @property
     def counted_in_words(self) -> str:
@@ -173,26 +199,15 @@ class KeysetChangeList(ChangeList):
             for spec in self.filter_specs
         )
 
-    def _end_of_window(self, direction: Direction) -> Place | None:
-        if not self._looks_for_some:
-            return None
-        rows = self.root_queryset.order_by(*direction.order).select_related(None)
-        specs: list[Any] = self.filter_specs
-        for spec in specs:
-            if getattr(spec, "goes_by_key", False):
-                rows = spec.queryset(self.request, rows)
-        if self.place is not None:
-            rows = rows.filter(direction.beyond(self.place))
-        return next(iter(rows.values_list(*self._columns)[WINDOW - 1 : WINDOW]), None)
-
     def _count(self) -> None:
-        """Count up to WINDOW, where counting is not looking for some."""
+        """Count up to COUNTED, where counting is not looking for some."""
         self.counted: int | None = None
         self.is_more = False
         if not self._looks_for_some:
-            rows = self.queryset.order_by().select_related(None)
-            counted = rows.values("pk")[: WINDOW + 1].count()
-            self.counted, self.is_more = min(counted, WINDOW), counted > WINDOW
+            # By the index that has their order: PostgreSQL might look up all of them in another.
+            rows = self._bare(self.queryset).order_by(*Direction(self._columns).order)
+            counted = rows.values("pk")[: COUNTED + 1].count()
+            self.counted, self.is_more = min(counted, COUNTED), counted > COUNTED
 
 
 class KeysetAdmin(ReadOnlyAdmin):
