@@ -31,7 +31,6 @@ EXCEPTED = [
     ("link-in-text-block", r"^\.breadcrumbs "),
     # So is the link beside the count of what was found.
     ("link-in-text-block", r'^a\[href="\?"\]$'),
-    # Its pair of a date and a time has one label for both.
     # Its field for picking several people makes another one to type into.
     ("label", r"^\.select2-search__field$"),
     # The label of its search box is a picture, which does not count beside a help text.

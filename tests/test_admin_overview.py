@@ -17,8 +17,8 @@ from jwt_sessions.admin.overview.amounts import rounded, say
 from jwt_sessions.admin.overview.charts import Tone, chart
 from jwt_sessions.admin.sessions import SessionAdmin
 from jwt_sessions.models import BulkRevocation, RevokedReason, SecurityEvent, Session
-from jwt_sessions.sessions import daily, living
-from jwt_sessions.sessions.numbers import Number
+from jwt_sessions.sessions.figures import daily, living
+from jwt_sessions.sessions.figures.numbers import Number
 from tests.admin_urls import Site, like_django
 from tests.many_sessions import begin
 from tests.people import make_user

@@ -9,9 +9,8 @@ from django.db import connection
 from django.utils import timezone
 
 from jwt_sessions.models import BulkRevocation, RevokedReason, SecurityEvent
-from jwt_sessions.sessions import daily, living
-from jwt_sessions.sessions.figures import midnights, read_figures
-from jwt_sessions.sessions.numbers import Number
+from jwt_sessions.sessions.figures import daily, living, midnights, read_figures
+from jwt_sessions.sessions.figures.numbers import Number
 from jwt_sessions.sessions.stretches import ROWS
 from tests.many_sessions import begin
 from tests.old_sessions import plan_of, statements

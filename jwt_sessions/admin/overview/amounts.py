@@ -8,8 +8,8 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext, pgettext
 
 if TYPE_CHECKING:
-    from jwt_sessions.sessions.living import Live
-    from jwt_sessions.sessions.numbers import Number
+    from jwt_sessions.sessions.figures.living import Live
+    from jwt_sessions.sessions.figures.numbers import Number
 
 # More digits of an estimate would say more than is known.
 DIGITS: Final = 2

@@ -9,7 +9,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext
 
 from jwt_sessions.admin.overview.amounts import grouped, rounded, say
-from jwt_sessions.sessions.numbers import Number
+from jwt_sessions.sessions.figures.numbers import Number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,7 +15,7 @@ from jwt_sessions.admin.overview.charts import Tone, chart
 from jwt_sessions.conf import conf
 from jwt_sessions.models import RevokedReason, Session
 from jwt_sessions.sessions.figures import DAYS, read_figures
-from jwt_sessions.sessions.numbers import Number
+from jwt_sessions.sessions.figures.numbers import Number
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

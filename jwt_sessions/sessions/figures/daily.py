@@ -11,7 +11,7 @@ from uuid import UUID
 
 from jwt_sessions.models import RevokedReason
 from jwt_sessions.models.identifiers import made_at
-from jwt_sessions.sessions.numbers import Number
+from jwt_sessions.sessions.figures.numbers import Number
 from jwt_sessions.sessions.stretches import (
     REUSES,
     REVOCATIONS,

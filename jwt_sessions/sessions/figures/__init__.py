@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 from django.utils import timezone
 
 from jwt_sessions.models import BulkRevocation
-from jwt_sessions.sessions.daily import count_reuses, count_revocations, count_sign_ins
-from jwt_sessions.sessions.living import Live, count_live
-from jwt_sessions.sessions.numbers import Number
+from jwt_sessions.sessions.figures.daily import count_reuses, count_revocations, count_sign_ins
+from jwt_sessions.sessions.figures.living import Live, count_live
+from jwt_sessions.sessions.figures.numbers import Number
 
 if TYPE_CHECKING:
     from datetime import date

@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from jwt_sessions.models import Among, Session
 from jwt_sessions.sessions.criteria import CONDITIONS
-from jwt_sessions.sessions.numbers import Number
+from jwt_sessions.sessions.figures.numbers import Number
 from jwt_sessions.sessions.sampling import Sample, draw
 from jwt_sessions.sessions.stretches import (
     UNREVOKED_ENDS,
