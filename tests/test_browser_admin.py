@@ -147,7 +147,7 @@ def test_both_steps_of_the_login_are_without_faults(scheme, locale, chromium, si
         assert (found + faults(page), width, overflow(page)) == ([], 0, 0)
 
 
-def test_staff_log_in_and_revoke_a_session_by_keyboard_alone(chromium, site):
+def test_staff_log_in_and_revoke_a_session_by_keyboard_alone(chromium, site, pages):
     with visit(chromium, site) as page:
         page.goto("/admin/jwt_sessions/session/?q=carol")
         for text in ("admin", "Tab", "admin-demo", "Enter"):
@@ -163,7 +163,7 @@ def test_staff_log_in_and_revoke_a_session_by_keyboard_alone(chromium, site):
 
 
 @with_and_without_javascript
-def test_staff_find_a_persons_session_and_revoke_it(javascript, visit_as_admin):
+def test_staff_find_a_persons_session_and_revoke_it(javascript, visit_as_admin, pages):
     with visit_as_admin(java_script_enabled=javascript) as page:
         page.goto("/admin/jwt_sessions/session/")
         page.locator("#searchbar").fill("alice")
