@@ -3,13 +3,13 @@
 from functools import partial
 
 from example_project.urls import urlpatterns
-from jwt_sessions.admin import bulk_preview, bulk_running, bulk_views
+from jwt_sessions.admin.bulk import preview, running, views
 from jwt_sessions.sessions import stepping
 
 __all__ = ["urlpatterns"]
 
-bulk_running.SECONDS = 0.2
+running.SECONDS = 0.2
 stepping.Run = partial(stepping.Run, batch_size=500)
-for module in (bulk_preview, bulk_views):
+for module in (preview, views):
     module.FOR_COUNTING = 30
-bulk_preview.FOR_COUNTING_ALL = bulk_preview.FOR_WARNINGS = 30
+preview.FOR_COUNTING_ALL = preview.FOR_WARNINGS = 30
