@@ -23,3 +23,24 @@ def test_what_programs_read_has_no_thousands_apart(root, settings):
     assert "--resume 12345<" in shown
     assert 'data-done="23456"' in shown
     assert 'data-total="67890"' in shown
+
+
+QUERIES = [
+    *("criteria__contains=x", "criteria__0=x", "note__regex=(", "note__iregex=*", "note=%00"),
+    *("reason=%00", "reason__exact=%00", "reason__regex=(", "reason=nonsense", "state=%00"),
+    *(f"pk__in={'9' * 30}", f"done={'9' * 5000}", "started_at__week_day=x", "by__password=x"),
+]
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=lambda text: text[:30])
+def test_an_address_cannot_break_the_list_of_records(root, query):
+    BulkRevocation.objects.create(reason="breach", criteria={"everyone": True})
+    response = root.get(f"{page('changelist')}?{query}")
+    assert response.status_code in {200, 302, 400}
+
+
+def test_records_are_filtered_by_their_reason(root):
+    for reason in ("breach", "exercise"):
+        BulkRevocation.objects.create(reason=reason, criteria={"everyone": True})
+    response = root.get(page("changelist"), {"reason": "exercise"})
+    assert [each.reason for each in response.context_data["cl"].result_list] == ["exercise"]
