@@ -25,7 +25,7 @@ from jwt_sessions.admin.bulk.words import (
 from jwt_sessions.admin.permissions import BULK_REVOKE, VIEW_SESSION, may_view
 from jwt_sessions.admin.read_only import ReadOnlyAdmin
 from jwt_sessions.autocommit import in_autocommit
-from jwt_sessions.models import BulkRevocation, Session
+from jwt_sessions.models import BulkRevocation, BulkRevocationReason, Session
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -50,12 +50,26 @@ class StateFilter(admin.SimpleListFilter):
         return queryset
 
 
+class ReasonFilter(admin.SimpleListFilter):
+    """Why. What is no reason is no filter, and no error of a database."""
+
+    title = _("reason")
+    parameter_name = "reason"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return BulkRevocationReason.choices
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        is_reason = self.value() in BulkRevocationReason.values
+        return queryset.filter(reason=self.value()) if is_reason else queryset
+
+
 @admin.register(BulkRevocation)
 class BulkRevocationAdmin(ReadOnlyAdmin):
     """Who revoked many sessions at once: when, why, which and how many."""
 
     list_display = ["number", "started_at", "by", "reason", "progress", "state", "duration"]
-    list_filter = [StateFilter, "reason"]
+    list_filter = [StateFilter, ReasonFilter]
     list_select_related = ["by"]
     fieldsets = [
         (None, {"fields": ["number", "state", "by", "reason", "note"]}),
@@ -82,6 +96,13 @@ class BulkRevocationAdmin(ReadOnlyAdmin):
             own("<int:pk>/step/", StepView.as_view(model_admin=self), "step"),
             own("<int:pk>/csv/", require_GET(self.csv_view), "csv"),
         ]
+
+    def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:
+        """Refuse what no filter asks: some lookups of a database fail on some values."""
+        if lookup in {getattr(each, "parameter_name", None) for each in self.list_filter}:
+            return True
+        is_of_filter = lookup.partition("__")[0] in self.list_filter
+        return is_of_filter and super().lookup_allowed(lookup, value, request)
 
     def csv_view(self, request: HttpRequest, pk: int) -> Any:
         """Download the sessions of a record."""
