@@ -36,12 +36,12 @@ def run(options: Namespace) -> int:
 
 
 def _choose(options: Namespace) -> list[Report]:
-    """Return what makes the tables: of all but the large works, of these alone, or of one."""
+    """Return what makes the tables: of one work, of the large ones, or of all but these."""
     large_ones = {
         name: partial(report, sessions=options.sessions, rounds=options.rounds, turns=options.turns)
         for name, report in large.WORKS.items()
     }
-    if options.large:
+    if options.large and options.only is None:
         return [*large_ones.values()]
     request = partial(serving.report, rounds=options.rounds)
     others = {work.name: partial(_tables, work, rounds=options.rounds) for work in WORKS}

@@ -119,6 +119,39 @@ def test_few_sessions_stand_beside_many(large_report, work):
     assert re.search(rf"^{work}{figures}$", large_report, re.MULTILINE)
 
 
+PAGES = (
+    *("newest", "from the middle on", "overview", "filter that few meet", "user of a quarter"),
+    *("revoked, in bulk", "events", "preview, last seen before", "preview, one user"),
+)
+
+
+@once
+@pytest.mark.parametrize("page", PAGES)
+def test_each_page_of_the_admin_has_its_times_its_aim_and_its_statements(large_report, page):
+    row = rf"^{page}{TIMES} +(100|2,000) +\d+ \+ \d+( +([\d,]+|-)){{2}}$"
+    assert re.search(row, large_report, re.MULTILINE)
+
+
+@once
+def test_stock_lists_stand_beside_pages(large_report):
+    assert re.search(
+        r"^page .* statements +ms +ms\nnewest .*( +\d+){2}$", large_report, re.MULTILINE
+    )
+
+
+@once
+def test_half_of_the_sessions_are_revoked_by_pages_beside_the_command(large_report):
+    row = rf"^revoke 1,000 of 2,000 by pages{TIMES} +[\d.]+ +- +-( +[\d.]+){{3}}$"
+    assert re.search(row, large_report, re.MULTILINE)
+    assert re.search(r"^By pages .* [1-9]\d* requests; the longest ", large_report, re.MULTILINE)
+
+
+@once
+def test_one_large_work_is_measured_alone():
+    table = tables_of("--large", "--only", "steps", "--sessions", "200", "--turns", "1")
+    assert re.findall(r"^work|^revoke|^clear|^page", table, re.MULTILINE) == ["work", "revoke"]
+
+
 @once
 @pytest.mark.parametrize("work", ["revoke 1,000 of 2,000", "clear 500 of 1,200"])
 def test_a_large_work_is_timed_beside_bare_statements(large_report, work):
@@ -154,3 +187,5 @@ def test_the_large_works_run_on_postgresql():
     )
     assert re.search(rf"^revoke 1,000 of 2,000{FIGURES}$", table, re.MULTILINE)
     assert re.search(rf"^clear 500 of 1,200{FIGURES}$", table, re.MULTILINE)
+    assert re.search(rf"^newest{TIMES} +100 +\d+ \+ \d+( +[\d,]+){{2}}$", table, re.MULTILINE)
+    assert re.search(r"^revoke 1,000 of 2,000 by pages ", table, re.MULTILINE)

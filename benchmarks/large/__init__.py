@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.large import bulk, clear, growth, pages
+from benchmarks.large import bulk, clear, growth, pages, steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 WORKS: Final[Mapping[str, Callable[..., str]]] = {
     "growth": growth.report,
     "pages": pages.report,
+    "steps": steps.report,
     "bulk": bulk.report,
     "clear": clear.report,
 }
