@@ -6,24 +6,14 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission
-from django.test import Client
 from django.urls import reverse
 
 from jwt_sessions import sessions
 from jwt_sessions.models import RevokedReason
-from tests.people import Device, make_user
+from tests.operators import staff
+from tests.people import Device
 
 proves = pytest.mark.proves
-
-
-def staff(name, *permissions, **rights):
-    user = make_user(name, is_staff=True, **rights)
-    user.user_permissions.add(*Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    client.user = user
-    return client
 
 
 @pytest.fixture

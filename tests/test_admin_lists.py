@@ -23,8 +23,9 @@ from jwt_sessions.models import (
     Session,
 )
 from tests.old_sessions import statements
+from tests.operators import staff
 from tests.people import make_user
-from tests.test_admin import page, staff
+from tests.test_admin import page
 
 proves = pytest.mark.proves
 SESSIONS, REVOKED, EVENTS = "session", "revokedsession", "securityevent"

@@ -13,8 +13,9 @@ from jwt_sessions.clients import address_key, device_key
 from jwt_sessions.models import RefreshToken, RevokedReason, SecurityEvent, Session
 from jwt_sessions.models.identifiers import uuid7
 from tests.old_sessions import analyze
+from tests.operators import staff
 from tests.reading import reading
-from tests.test_admin import page, staff
+from tests.test_admin import page
 
 WINDOW = 100
 MANY = 3_000
