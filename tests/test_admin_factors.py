@@ -8,8 +8,6 @@ from datetime import timedelta
 import pytest
 from django.contrib.admin.sites import AdminSite
 from django.contrib.admin.utils import quote
-from django.contrib.auth.models import Permission
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from django_otp.plugins.otp_hotp.models import HOTPDevice
@@ -25,6 +23,7 @@ from jwt_sessions.models import (
     RecoveryCodes,
 )
 from tests.factors import give_address, give_recovery_codes, give_stock_totp, give_totp
+from tests.operators import staff
 from tests.people import make_user
 
 proves = pytest.mark.proves
@@ -35,15 +34,6 @@ LISTS = {
     "recoverycodes": "view_recoverycodes",
 }
 HOSTILE_KEYS = ["nonsense", "%00", "9" * 5000, "9" * 30, "-1", "a" * 300, "%ED%A0%80", "_2F", "0"]
-
-
-def staff(name, *permissions, **rights):
-    user = make_user(name, is_staff=True, **rights)
-    user.user_permissions.add(*Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    client.user = user
-    return client
 
 
 def page(name, *args):
