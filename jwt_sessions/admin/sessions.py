@@ -32,7 +32,7 @@ from jwt_sessions.admin.lists.finding import (
 )
 from jwt_sessions.admin.lists.keyset import KeysetAdmin
 from jwt_sessions.admin.overview.page import overview_path
-from jwt_sessions.admin.permissions import REVOKE, is_protected
+from jwt_sessions.admin.permissions import REVOKE, is_protected, may_view
 from jwt_sessions.admin.revoking import RevokeView
 from jwt_sessions.admin.timeline import tell
 from jwt_sessions.claims import (
@@ -282,7 +282,7 @@ class RevokedSessionAdmin(SessionRecordAdmin):
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the history of the session itself, to who may see it: it is the same row."""
-        if not request.user.has_perm("jwt_sessions.view_session"):
+        if not may_view(Session, self.admin_site, request):
             return super().history_view(request, object_id, extra_context)
         address = f"{self.admin_site.name}:jwt_sessions_session_history"
         return HttpResponseRedirect(reverse(address, args=[object_id]))

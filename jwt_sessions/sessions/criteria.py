@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -74,8 +74,8 @@ class Criteria:
             _check_time(name, getattr(self, name))
         if self.network is not None:
             address_range(self.network)
-        if self.device is not None and not self.device.strip():
-            raise BadCriteria("blank_device", "A device without a letter is every device.")
+        if self.device is not None:
+            _check_text(self.device)
         if self.kind not in {None, *SessionKind.values}:
             raise BadCriteria("unknown_kind", f"There is no kind {self.kind!r} of sessions.")
 
@@ -172,10 +172,17 @@ def _keys_of(objects: Iterable[Any] | None, model: Callable[[], Any]) -> tuple[A
     if isinstance(objects, str):
         raise BadCriteria("not_understood", "One text is no list of primary keys.")
     key: Any = model()._meta.pk
+    while key.remote_field:
+        key = key.target_field
     try:
-        return tuple(key.to_python(getattr(each, "pk", each)) for each in objects)
-    except ValidationError as error:
-        raise BadCriteria("not_understood", " ".join(error.messages)) from error
+        keys = tuple(key.to_python(getattr(each, "pk", each)) for each in objects)
+        for each in keys:
+            # Some databases raise errors where a number is too large for the column.
+            key.run_validators(each)
+    except (ValidationError, OverflowError) as error:
+        message = " ".join(getattr(error, "messages", [str(error)]))
+        raise BadCriteria("not_understood", message) from error
+    return keys
 
 
 def _user_field(name: str, code: str) -> Any:
@@ -192,6 +199,19 @@ def _check_time(name: str, moment: datetime | None) -> None:
         return
     if timezone.is_aware(moment) != timezone.is_aware(timezone.now()):
         raise BadCriteria("bad_time", f"{name} must have a time zone, as USE_TZ says.")
+    try:
+        # In every time zone.
+        _ = moment - timedelta(days=2), moment + timedelta(days=2)
+    except OverflowError as error:
+        raise BadCriteria("bad_time", f"{name} is at an end of the calendar.") from error
+
+
+def _check_text(device: str) -> None:
+    if not device.strip():
+        raise BadCriteria("blank_device", "A device without a letter is every device.")
+    # Which no database holds, or not every one.
+    if "\0" in device or device != device.encode(errors="replace").decode():
+        raise BadCriteria("not_understood", f"{device!r} is no text.")
 
 
 def address_range(text: str) -> tuple[str, str]:

@@ -92,7 +92,9 @@ def tell_criteria_of(record: BulkRevocation) -> list[str]:
     """Write which sessions a record is about, a sentence for each condition."""
     criteria = read_criteria(record)
     if criteria is None:
-        return [json.dumps(record.criteria, ensure_ascii=False)]
+        text = json.dumps(record.criteria, ensure_ascii=False)
+        # JSON may hold half a character, which no page can.
+        return [text.encode(errors="replace").decode()]
     return tell_criteria(criteria)
 
 
