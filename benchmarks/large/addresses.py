@@ -32,6 +32,8 @@ class Page(NamedTuple):
     stock: str = ""
     sent: dict[str, str] | None = None
     aim: int = AIM
+    # How many rows it has to show, where that depends on no size.
+    rows: int | None = None
 
 
 def pages() -> dict[str, Page]:
@@ -67,14 +69,14 @@ def _filtered() -> dict[str, Page]:
 
 def _searched() -> dict[str, Page]:
     return {
-        "user of three": Page(f"{LIST}?q=only-few", f"{STOCK}?q=only-few"),
+        "user of three": Page(f"{LIST}?q=only-few", f"{STOCK}?q=only-few", rows=3),
         "user of a quarter": Page(f"{LIST}?q=alice", f"{STOCK}?q=alice"),
         "user of a quarter, filtered": Page(f"{LIST}?q=alice&why=token_reused"),
         "network of half": Page(f"{LIST}?q=10.0.0.0/8"),
-        "network of three": Page(f"{LIST}?q=192.0.2.", f"{STOCK}?q=192.0.2."),
+        "network of three": Page(f"{LIST}?q=203.0.113.", f"{STOCK}?q=203.0.113.", rows=3),
         "network of half, filtered": Page(f"{LIST}?q=10.&why=token_reused"),
         "device of a quarter": Page(f"{LIST}?q=backup", f"{STOCK}?q=backup"),
-        "device of three": Page(f"{LIST}?q=tablet", f"{STOCK}?q=tablet"),
+        "device of three": Page(f"{LIST}?q=tablet", f"{STOCK}?q=tablet", rows=3),
     }
 
 
@@ -97,7 +99,7 @@ def _events() -> dict[str, Page]:
         "events of a kind, few": Page(
             f"{EVENTS}?kind=factors_reset", f"{STOCK_EVENTS}?kind__exact=factors_reset"
         ),
-        "events, user of three": Page(f"{EVENTS}?q=only-few", f"{STOCK_EVENTS}?q=only-few"),
+        "events, user of three": Page(f"{EVENTS}?q=only-few", f"{STOCK_EVENTS}?q=only-few", rows=3),
         "events, user of a quarter": Page(f"{EVENTS}?q=alice", f"{STOCK_EVENTS}?q=alice"),
     }
 

@@ -30,6 +30,8 @@ FEW: Final = 2_000
 # Not so many that it takes minutes: stock lists may take seconds each.
 ROUNDS: Final = 10
 ROUNDS_OF_STOCK: Final = 3
+# How Django's lists begin the cell that leads to the row.
+ROW: Final = b'<th class="field-'
 
 HEADINGS: Final = (
     ("", "{few:,} sessions", "{many:,}", "aim", "", "stock, {few:,}", "{many:,}"),
@@ -92,7 +94,10 @@ def _time(operator: Operator, request: Callable[[], None], rounds: int) -> tuple
 
 def _request(operator: Operator, page: Page) -> Callable[[], None]:
     def get() -> None:
-        operator.get(page.address)
+        response = operator.get(page.address)
+        shown = response.content.count(ROW)
+        if page.rows not in {None, shown}:
+            raise WrongAnswer(f"{page.address}: {shown} rows, not {page.rows}")
 
     def preview() -> None:
         response = operator.post(page.address, page.sent or {})

@@ -78,7 +78,7 @@ def _make_rare(keys: list[object]) -> None:
     """Let these, the oldest, be unlike all others."""
     user = get_user_model().objects.create_user("only-few")
     Session.objects.filter(pk__in=keys).update(
-        **_address("192.0.2.1"),
+        **_address("203.0.113.1"),
         **_device("Tablet"),
         user=user,
         revoked_at=timezone.now() - LONG_AGO,
