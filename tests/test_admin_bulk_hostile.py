@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 
 from jwt_sessions.models import BulkRevocation, Session
-from tests.operators import page, staff, step_by_script, text_of
+from tests.operators import page, preview, sign_in, staff, step_by_script, text_of
+from tests.people import make_user
 
 
 @pytest.fixture
@@ -73,3 +74,13 @@ def test_a_record_that_holds_any_json_has_its_pages(root, criteria):
     answer = step_by_script(root, record)
     assert answer.status_code in {200, 409}
     assert not Session.objects.revoked().exists()
+
+
+@pytest.mark.skipif(connection.vendor == "mysql", reason="There, both are one name.")
+def test_a_name_in_capitals_does_not_mean_another_person_without(root):
+    both = [make_user(name) for name in ("Carol", "carol")]
+    for person in both:
+        sign_in(person)
+    for person in both:
+        shown = text_of(preview(root, names=person.get_username()))
+        assert "1 session of 1 person" in shown
