@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.db import DatabaseError, connection, transaction
 
@@ -84,3 +86,15 @@ def test_a_name_in_capitals_does_not_mean_another_person_without(root):
     for person in both:
         shown = text_of(preview(root, names=person.get_username()))
         assert "1 session of 1 person" in shown
+
+
+def test_a_record_leads_to_the_sessions_it_has_revoked(root, alice):
+    mine, other = sign_in(alice), sign_in(alice)
+    record = BulkRevocation.objects.create(reason="breach", criteria={"everyone": True})
+    Session.objects.filter(pk=mine.pk).revoke(reason="revoked_by_staff", bulk_revocation=record)
+    Session.objects.filter(pk=other.pk).revoke(reason="signed_out")
+    shown = text_of(root.get(page("change", record.pk)))
+    (address,) = re.findall(r'href="([^"]+)">Sessions</a></li>', shown)
+    response = root.get(address)
+    assert response.status_code == 200
+    assert [each.pk for each in response.context_data["cl"].result_list] == [mine.pk]

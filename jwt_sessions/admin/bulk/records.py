@@ -25,7 +25,7 @@ from jwt_sessions.admin.bulk.words import (
 from jwt_sessions.admin.permissions import BULK_REVOKE, VIEW_SESSION, may_view
 from jwt_sessions.admin.read_only import ReadOnlyAdmin
 from jwt_sessions.autocommit import in_autocommit
-from jwt_sessions.models import BulkRevocation, BulkRevocationReason, Session
+from jwt_sessions.models import BulkRevocation, BulkRevocationReason, RevokedSession
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -150,9 +150,9 @@ class BulkRevocationAdmin(ReadOnlyAdmin):
         return super().render_change_form(request, {**context, **offer}, *args, **kwargs)
 
     def _address_of_sessions(self, request: HttpRequest, record: BulkRevocation) -> str:
-        if not may_view(Session, self.admin_site, request):
+        if not may_view(RevokedSession, self.admin_site, request):
             return ""
-        address = reverse(f"{self.admin_site.name}:jwt_sessions_session_changelist")
+        address = reverse(f"{self.admin_site.name}:jwt_sessions_revokedsession_changelist")
         return f"{address}?bulk_revocation={record.pk}"
 
     @admin.display(description=pgettext_lazy("of a bulk revocation", "number"), ordering="id")
