@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 
 from jwt_sessions.models import BulkRevocation, Session
-from tests.operators import page, staff, step_by_script, text_of
+from tests.operators import page, preview, sign_in, staff, step_by_script, text_of
+from tests.people import make_user
 
 
 @pytest.fixture
@@ -73,3 +76,25 @@ def test_a_record_that_holds_any_json_has_its_pages(root, criteria):
     answer = step_by_script(root, record)
     assert answer.status_code in {200, 409}
     assert not Session.objects.revoked().exists()
+
+
+@pytest.mark.skipif(connection.vendor == "mysql", reason="There, both are one name.")
+def test_a_name_in_capitals_does_not_mean_another_person_without(root):
+    both = [make_user(name) for name in ("Carol", "carol")]
+    for person in both:
+        sign_in(person)
+    for person in both:
+        shown = text_of(preview(root, names=person.get_username()))
+        assert "1 session of 1 person" in shown
+
+
+def test_a_record_leads_to_the_sessions_it_has_revoked(root, alice):
+    mine, other = sign_in(alice), sign_in(alice)
+    record = BulkRevocation.objects.create(reason="breach", criteria={"everyone": True})
+    Session.objects.filter(pk=mine.pk).revoke(reason="revoked_by_staff", bulk_revocation=record)
+    Session.objects.filter(pk=other.pk).revoke(reason="signed_out")
+    shown = text_of(root.get(page("change", record.pk)))
+    (address,) = re.findall(r'href="([^"]+)">Sessions</a></li>', shown)
+    response = root.get(address)
+    assert response.status_code == 200
+    assert [each.pk for each in response.context_data["cl"].result_list] == [mine.pk]

@@ -44,11 +44,18 @@ def _find(names: list[str], field_name: str) -> tuple[list[Any], list[str]]:
     for start in range(0, len(names), CHUNK):
         values = _spellings(names[start : start + CHUNK], model._meta.get_field(field_name))
         pairs = rows.filter(**{f"{field_name}__in": values}).values_list("pk", field_name)
-        for key, value in pairs:
+        for key, value in _those_meant(list(pairs), names):
             keys.append(key)
             # A database may take capitals for small letters.
             found.add(str(value).casefold())
     return keys, [name for name in names if name.casefold() not in found]
+
+
+def _those_meant(pairs: list[tuple[Any, Any]], names: list[str]) -> list[tuple[Any, Any]]:
+    """Return those who were named: not "carol" where "Carol" was, and both are people."""
+    named, existing = set(names), {str(value) for _, value in pairs}
+    others = {name.lower() for name in named & existing} - named
+    return [(key, value) for key, value in pairs if str(value) not in others]
 
 
 def _spellings(names: list[str], field: Any) -> set[Any]:
