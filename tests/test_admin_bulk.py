@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jwt_sessions.exceptions import TooSlow
-from jwt_sessions.models import BulkRevocation, RevokedReason, Session
+from jwt_sessions.models import BulkRevocation, Session
 from jwt_sessions.sessions.time_limit import Deadline
 from tests.operators import (
     ALL_OF_IT,
@@ -481,20 +481,3 @@ def test_a_name_that_is_anothers_address_is_a_name_first(chief, alice):
     sign_in(alice)
     shown = preview(chief, names=mallory.get_username())
     assert "There is nothing to revoke." in text_of(shown)
-
-
-def test_the_record_leads_to_the_sessions_that_it_ended(alice, bob):
-    root = staff("root", is_superuser=True)
-    hers = sign_in(alice)
-    sign_in(bob)
-    record = BulkRevocation.objects.create(reason="breach")
-    Session.objects.filter(pk=hers.pk).revoke(
-        reason=RevokedReason.REVOKED_BY_STAFF, bulk_revocation=record
-    )
-    detail = root.get(page("change", record.pk)).content.decode()
-    address = (
-        f"{reverse('admin:jwt_sessions_revokedsession_changelist')}?bulk_revocation={record.pk}"
-    )
-    assert f'href="{address}"' in detail
-    listing = root.get(address)
-    assert [row.pk for row in listing.context_data["cl"].result_list] == [hers.pk]
