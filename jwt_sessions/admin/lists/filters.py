@@ -17,6 +17,7 @@ from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from jwt_sessions.admin.lists.finding import find_record
+from jwt_sessions.admin.permissions import may_view
 from jwt_sessions.models import RefreshToken, RevokedReason, SecurityEventKind, SessionKind
 from jwt_sessions.models.identifiers import least_uuid7
 from jwt_sessions.sessions.announcing import session_alias
@@ -143,8 +144,15 @@ class PersonFilter(ChoiceFilter):
             return []
         people = get_user_model()._base_manager.using(session_alias())
         with suppress(ObjectDoesNotExist, ValidationError, ValueError, TypeError, OverflowError):
-            return [(text, str(people.get(pk=text)))]
+            person = people.get(pk=text)
+            if self._may_tell(person, request, model_admin):
+                return [(text, str(person))]
         return [(text, gettext("nobody"))]
+
+    def _may_tell(self, person: Any, request: HttpRequest, model_admin: Any) -> bool:
+        """Return whether an operator may learn who that is: it is told by rows of the list too."""
+        is_open = may_view(get_user_model(), model_admin.admin_site, request)
+        return is_open or model_admin.model._base_manager.filter(user=person.pk).exists()
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset
