@@ -90,7 +90,8 @@ def by_person(key: Any) -> list[Lookup]:
     while field.remote_field:
         field = field.target_field
     with suppress(ValidationError, ValueError, OverflowError):
-        return [Lookup(Q(user=field.to_python(key)), "-pk")]
+        # No column holds NUL, and PostgreSQL would not even compare it.
+        return [Lookup(Q(user=field.to_python(key)), "-pk")] if "\0" not in str(key) else []
     return []
 
 
