@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import pytest
 from django.db import OperationalError, connection
@@ -74,3 +75,13 @@ def test_several_questions_share_the_time(db):
 def test_who_has_time_waits(db):
     assert Deadline(None).ask(Session.objects.count) == 0
     assert not Deadline(None).is_over
+
+
+def test_the_shortest_limit_leaves_nothing_behind(db):
+    limit = LIMIT.get(connection.vendor)
+    before = limit and ask(limit)
+    for _ in range(50):
+        with suppress(TooSlow), at_most(0.0001):
+            Session.objects.count()
+    assert (limit and ask(limit)) == before
+    assert Session.objects.count() == 0

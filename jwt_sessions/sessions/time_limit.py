@@ -85,17 +85,19 @@ def _on_postgresql(connection: Any, seconds: float) -> Iterator[None]:
 
 @contextmanager
 def _on_mysql(connection: Any, seconds: float) -> Iterator[None]:
-    is_mariadb = connection.mysql_is_mariadb
-    name = "max_statement_time" if is_mariadb else "max_execution_time"
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT @@SESSION.{name}")
-        (before,) = cursor.fetchone()
-        limit = max(seconds, 0.001) if is_mariadb else int(_ms(seconds))
-        cursor.execute(f"SET SESSION {name} = %s", [limit])
-        try:
-            yield
-        finally:
-            cursor.execute(f"SET SESSION {name} = %s", [before])
+    """Say it in each statement: a limit of the connection might stop what is to lift it."""
+    limit = max(seconds, 0.001)
+
+    def execute(run: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if connection.mysql_is_mariadb:
+            sql = f"SET STATEMENT max_statement_time = {limit:.3f} FOR {sql}"
+        else:
+            hint = f"SELECT /*+ MAX_EXECUTION_TIME({_ms(seconds)}) */ "
+            sql = sql.replace("SELECT ", hint, 1)
+        return run(sql, params, many, context)
+
+    with connection.execute_wrapper(execute):
+        yield
 
 
 @contextmanager
