@@ -105,7 +105,9 @@ def filled(root, alice, bob, clock, monkeypatch):
         [SecurityEvent(user=alice, kind="factor_added", at=moment) for moment in moments]
         + [SecurityEvent(user=bob, kind="factors_reset", at=moments[-1])]
     )
-    analyze()
+    if connection.vendor == "postgresql":
+        # MariaDB would commit before it does.
+        analyze()
     plan_as_if_large()
     monkeypatch.setattr(keyset, "WINDOW", WINDOW)
     monkeypatch.setattr(keyset, "COUNTED", WINDOW)
