@@ -16,15 +16,16 @@ from jwt_sessions.exceptions import TooSlow
 from jwt_sessions.models import Session
 from jwt_sessions.sessions.announcing import session_alias
 from jwt_sessions.sessions.bulk import concerned
+from jwt_sessions.sessions.previewing import count_about
 from jwt_sessions.sessions.time_limit import Deadline
 
 if TYPE_CHECKING:
     from jwt_sessions.models.session import SessionQuerySet
 
 # Seconds, so that the whole page takes two at most.
-FOR_COUNTING: Final = 1.0
-FOR_COUNTING_ALL: Final = 0.3
-FOR_WARNINGS: Final = 0.3
+FOR_COUNTING: Final = 0.6
+FOR_COUNTING_ALL: Final = 0.2
+FOR_WARNINGS: Final = 0.2
 SAMPLE_SIZE: Final = 10
 # More superusers than that are as good as certainly among them.
 SUPERUSERS_ASKED: Final = 1_000
@@ -71,8 +72,8 @@ def look_ahead(criteria: sessions.Criteria, *, operator: Any) -> Outlook:
 
 
 def _is_great_part(found: sessions.Preview) -> bool:
-    everything = sessions.preview(Session.objects.all(), sample_size=0, seconds=FOR_COUNTING_ALL)
-    return found.count * 2 > everything.count
+    everything, _ = count_about(concerned(Session.objects.all()), Deadline(FOR_COUNTING_ALL))
+    return found.count * 2 > everything
 
 
 def _superusers() -> list[Any]:
