@@ -120,4 +120,9 @@ class Migration(migrations.Migration):
             model_name="session",
             index=models.Index(fields=["device_key"], name="jwt_sessions_device"),
         ),
+        migrations.RemoveIndex(model_name="session", name="jwt_sessions_over"),
+        migrations.AddIndex(
+            model_name="session",
+            index=models.Index(fields=["revoked_at", "expires_at", "id"], name="jwt_sessions_over"),
+        ),
     ]

@@ -182,7 +182,8 @@ class Session(models.Model):
         indexes = [
             models.Index(fields=["user", "-id"], name="jwt_sessions_of_user"),
             # Also what is over and may be cleared: not revoked, and expired before some time.
-            models.Index(fields=["revoked_at", "expires_at"], name="jwt_sessions_over"),
+            # In all columns, lest a list of those that were revoked together must be sorted.
+            models.Index(fields=["revoked_at", "expires_at", "id"], name="jwt_sessions_over"),
             models.Index(fields=["address_key"], name="jwt_sessions_address"),
             models.Index(fields=["device_key"], name="jwt_sessions_device"),
         ]

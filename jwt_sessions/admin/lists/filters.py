@@ -100,7 +100,7 @@ class ReasonFilter(ChoiceFilter):
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         reason = self.value_among()
-        return queryset.revoked().filter(revoked_reason=reason) if reason else queryset
+        return queryset.filter(revoked_reason=reason) if reason else queryset
 
 
 class KindFilter(ChoiceFilter):

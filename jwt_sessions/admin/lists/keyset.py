@@ -120,7 +120,11 @@ class KeysetChangeList(ChangeList):
 
     def _load(self, ids: list[Any]) -> list[Any]:
         """Return rows with all that they show, in this order."""
-        rows = {row.pk: row for row in self.root_queryset.filter(is_one_of(self.model, ids))}
+        # What the list is of need not be asked again, and must not lead to another index.
+        found = self.model._base_manager.using(self.root_queryset.db)
+        found = found.filter(is_one_of(self.model, ids))
+        found.query.select_related = self.root_queryset.query.select_related
+        rows = {row.pk: row for row in found}
         return [rows[id_] for id_ in ids if id_ in rows]
 
     def _bare(self, queryset: Any) -> Any:
