@@ -230,7 +230,7 @@ def crowd(alice):
     analyze()
 
 
-USING = {"sqlite": "USING INDEX ", "postgresql": "Index Scan using ", "mysql": '"key": "'}
+USING = {"sqlite": "INDEX ", "postgresql": " using ", "mysql": '"key": "'}
 SORTING = ("Sort", "TEMP B-TREE", "filesort")
 
 
