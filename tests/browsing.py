@@ -124,6 +124,12 @@ def overflow(page):
     return page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
 
 
+def follow(page, target):
+    """Click, and wait for the page that this leads to: what is asked next is asked of that one."""
+    with page.expect_navigation():
+        target.click()
+
+
 def tab_to(page, target):
     """Press Tab until `target` has the focus, as who has no mouse does."""
     for _ in range(100):

@@ -128,7 +128,7 @@ def test_each_page_is_there_without_javascript(visit_as_admin, pages):
 def test_who_has_a_second_factor_logs_in_with_a_code(javascript, chromium, site, codes):
     with visit(chromium, site, java_script_enabled=javascript) as page:
         log_in(page, "bob", code=codes.pop())
-        assert page.get_by_role("link", name="Sessions", exact=True).count()
+        page.get_by_role("link", name="Sessions", exact=True).first.wait_for()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -150,6 +150,7 @@ def test_both_steps_of_the_login_are_without_faults(scheme, locale, chromium, si
 def test_staff_log_in_and_revoke_a_session_by_keyboard_alone(chromium, site, pages):
     with visit(chromium, site) as page:
         page.goto("/admin/jwt_sessions/session/?q=carol")
+        page.locator("#id_username:focus").wait_for()
         for text in ("admin", "Tab", "admin-demo", "Enter"):
             (page.keyboard.press if text in {"Tab", "Enter"} else page.keyboard.type)(text)
         first = page.locator("#result_list tbody th a").first
