@@ -35,9 +35,9 @@ def no_gap(monkeypatch):
     monkeypatch.setattr(batching, "PAUSE", 0)
 
 
-def revoke_all(by=None, **given):
+def revoke_all(by=None, *, batch_size=3, **given):
     return sessions.revoke_in_batches(
-        Session.objects.all(), reason="credentials_leaked", by=by, batch_size=3, **given
+        Session.objects.all(), reason="credentials_leaked", by=by, batch_size=batch_size, **given
     )
 
 
@@ -94,6 +94,22 @@ def test_p5_beside_sign_outs_everywhere_and_deletions(alice, threads, who):
         record.refresh_from_db()
         assert record.by == (None if gone is chief else chief)
         assert_counted(record)
+
+
+@proves("P8")
+def test_whoever_does_it_is_deleted_in_the_middle_of_a_large_batch(alice, threads):
+    # The larger transaction wins a deadlock, so a small one tells of any.
+    callers = threads(2)
+    for number in range(ROUNDS):
+        chief, has_begun = make_user(f"chief{number}"), Event()
+        for _ in range(40):
+            sessions.start(alice)
+        record, _ = callers.at_once(
+            lambda: revoke_all(by=chief, batch_size=20, progress=lambda record: has_begun.set()),
+            lambda: has_begun.wait(30) and delete(chief),
+        )
+        record.refresh_from_db()
+        assert (record.by, record.done) == (None, 40)
 
 
 def delete(user):

@@ -20,7 +20,7 @@ from jwt_sessions.models import (
     Session,
 )
 from jwt_sessions.models.identifiers import uuid7
-from tests.old_sessions import forget_statistics
+from tests.old_sessions import analyze, forget_statistics, make_sessions, plan_of, statements
 from tests.people import Device
 
 proves = pytest.mark.proves
@@ -139,3 +139,21 @@ def test_p12_sqlite_finds_sessions_by_whose_or_which_they_are(alice):
             assert "jwt_sessions_of_user" in plan or "autoindex_jwt_sessions_session_1" in plan
             assert "jwt_sessions_over" not in plan
             assert "SCAN jwt_sessions" not in plan
+
+
+# To analyze is to commit there.
+@pytest.mark.django_db(transaction=True)
+@proves("P8", "P12")
+def test_p8_mariadb_locks_a_session_before_what_its_indexes_have_of_it(alice, bob):
+    """Also where hardly any is left that is not revoked: the other way round, some meet."""
+    if connection.vendor != "mysql":
+        pytest.skip("this run is not on mysql")
+    make_sessions(alice, 2_000, ended=-timedelta(days=1), revoked=timedelta(days=1))
+    make_sessions(bob, 2_000, ended=-timedelta(days=1), revoked=timedelta(days=1))
+    sessions.start(alice)
+    analyze()
+    with statements() as sent:
+        sessions.revoke_all(alice, reason=RevokedReason.SIGNED_OUT)
+    [update] = [each for each in sent if each[0].startswith("UPDATE")]
+    plan = plan_of(*update)
+    assert '"key": "jwt_sessions_over"' not in plan, plan

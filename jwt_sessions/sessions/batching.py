@@ -22,16 +22,17 @@ BATCH_SIZE: Final = 5_000
 PAUSE: Final = 0.005
 
 
-def lock_next(candidates: QuerySet[Any], size: int) -> list[UUID]:
+def lock_next(candidates: QuerySet[Any], size: int, *, wait: bool = False) -> list[UUID]:
     """Lock the first `size` rows of a query, sessions for one, in its order; return their ids.
 
-    Within a transaction. Nobody is waited for: what another one has locked is left out, where the
-    database can. SQLite locks nothing, so whoever writes asks again for what must still hold.
+    Within a transaction. Unless told to `wait`, nobody is waited for: what another one has locked
+    is left out, where the database can. SQLite locks nothing, so whoever writes asks again for what
+    must still hold.
     """
     features = connections[session_alias()].features
     if has_locks():
         candidates = candidates.select_for_update(
-            skip_locked=features.has_select_for_update_skip_locked,
+            skip_locked=not wait and features.has_select_for_update_skip_locked,
             of=("self",) if features.has_select_for_update_of else (),
         )
     return list(candidates.values_list("pk", flat=True)[:size])

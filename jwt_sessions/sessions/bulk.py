@@ -25,7 +25,7 @@ from jwt_sessions.models import (
 from jwt_sessions.sessions.announcing import announce, session_alias
 from jwt_sessions.sessions.batching import BATCH_SIZE, let_others_write, lock_next
 from jwt_sessions.sessions.criteria import Criteria
-from jwt_sessions.sessions.locking import has_locks
+from jwt_sessions.sessions.locking import has_locks, locks_what_is_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -223,9 +223,13 @@ class Run:
         """Revoke and count them in one transaction, which begins with a write on SQLite."""
         with transaction.atomic(using=self.alias, durable=True):
             rows = Session.objects.filter(Among("pk", ids))
-            if has_locks() and not wait:
-                free = lock_next(rows.unrevoked().order_by("pk"), len(ids))
+            if has_locks():
+                free = lock_next(rows.unrevoked().order_by("pk"), len(ids), wait=wait)
                 rows = Session.objects.filter(Among("pk", free))
+                if free and locks_what_is_named():
+                    # It would be shared at first, and then be wanted for the count, and by whoever
+                    # deletes the person who does this.
+                    self._rows().select_for_update().values_list("pk").first()
             # By whom, the record says: a name in each would be a million rows to change when that
             # person is deleted, and locks on a person in each batch.
             count = rows.revoke(reason=RevokedReason.REVOKED_BY_STAFF, bulk_revocation=self.record)

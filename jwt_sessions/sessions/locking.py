@@ -39,16 +39,23 @@ def take_turns(user: Any, *, is_leaving: bool = False) -> None:
 def naming(by: Any) -> Iterator[None]:
     """Lock the user whom an UPDATE of sessions is about to name, before it locks the sessions.
 
-    MariaDB would lock both, the user last, to see that there is one. PostgreSQL needs no such lock
-    that a save of the user would have to wait for.
+    MariaDB would lock both, the user last.
     """
-    features = connections[session_alias()].features
-    if by is None or not features.has_select_for_update or features.has_select_for_no_key_update:
+    if by is None or not locks_what_is_named():
         yield
         return
     with transaction.atomic(using=session_alias()):
         take_turns(by)
         yield
+
+
+def locks_what_is_named() -> bool:
+    """Return whether a row is locked where another comes to refer to it, to see that there is one.
+
+    PostgreSQL locks its key only, which nobody changes.
+    """
+    features = connections[session_alias()].features
+    return features.has_select_for_update and not features.has_select_for_no_key_update
 
 
 def has_locks() -> bool:
