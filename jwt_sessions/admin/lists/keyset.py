@@ -102,9 +102,11 @@ class KeysetChangeList(ChangeList):
             rows = rows.filter(direction.beyond(self.place))
         if self._looks_for_some:
             window = self._look(direction)
-            # By their ids: no other index is worth going by then.
-            rows = rows.filter(is_one_of(self.model, [place[-1] for place in window]))
             self.end = window[-1] if len(window) == WINDOW else None
+            looked_at = [place[-1] for place in window]
+            # In no order, lest a database go by the index that has it, and not by their ids.
+            met = set(rows.filter(is_one_of(self.model, looked_at)).values_list("pk", flat=True))
+            return [pk for pk in looked_at if pk in met][:number]
         return list(rows.order_by(*direction.order).values_list("pk", flat=True)[:number])
 
     def _look(self, direction: Direction) -> list[Place]:
