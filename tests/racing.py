@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -191,6 +192,17 @@ def run_apart(*arguments, **options):
     return subprocess.run(
         command, env=environment, stdout=pipe, text=True, check=False, timeout=300, **options
     )
+
+
+def die_apart(*arguments):
+    """Run Python in a process that kills itself; return what it wrote.
+
+    A server keeps the locks of the dead until it has noticed, which is waited for.
+    """
+    done = run_apart(*arguments)
+    assert done.returncode == -signal.SIGKILL
+    wait_until_alone()
+    return done.stdout
 
 
 def _apart(*arguments):
