@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import timedelta
+from random import Random
 from uuid import UUID
 
 from django.utils import timezone
@@ -12,8 +12,8 @@ from jwt_sessions.models import RefreshToken, Session
 from jwt_sessions.models.identifiers import least_uuid7
 
 
-def id_of(moment):
-    return UUID(int=least_uuid7(moment).int | 0x7 << 76 | 0b10 << 62 | secrets.randbits(62))
+def id_of(moment, chance):
+    return UUID(int=least_uuid7(moment).int | chance.getrandbits(62))
 
 
 def begin(
@@ -25,12 +25,16 @@ def begin(
     revoked_after=None,
     **fields,
 ):
-    """Begin so many sessions, one after the other, of one person after the other."""
+    """Begin so many sessions, one after the other, of one person after the other.
+
+    Which ids they have, and so who is in a sample of them, is the same in each run.
+    """
+    chance = Random(Session.objects.count())
     now = timezone.now()
     moments = [(at or now) + each * apart for each in range(number)]
     made = [
         Session(
-            id=id_of(moment),
+            id=id_of(moment, chance),
             user=people[each % len(people)] if people else None,
             auth_time=moment,
             created_at=moment,

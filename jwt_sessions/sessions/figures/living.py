@@ -83,8 +83,9 @@ def _live_among(ids: Sequence[UUID], now: datetime) -> list[tuple[UUID, Any, boo
 def _estimate(sample: Sample, now: datetime) -> Live:
     weights = sample.weights
     rows = _live_among(list(weights), now)
-    owned = {id_: weights[id_] for id_, user, _ in rows if user is not None}
-    owners = {id_: user for id_, user, _ in rows}
+    owners = {id_: user for id_, user, _ in rows if user is not None}
+    # In the order of the sample, which a thinner one is chosen from evenly.
+    owned = {id_: weight for id_, weight in weights.items() if id_ in owners}
     counts = (
         sum(weights[id_] for id_, *_ in rows),
         _people(owned, owners, now),
