@@ -200,6 +200,14 @@ def test_live_sessions_beyond_the_limit_are_about_right(db, low_caps):
     assert 0.4 < live.share < 0.6
 
 
+def test_newer_sessions_that_are_over_make_nobody_count_twice(db, low_caps):
+    people = [make_user(f"user{number}") for number in range(50)]
+    when = {"at": timezone.now() - 5 * DAY, "apart": timedelta(minutes=2)}
+    begin(*people, number=1_500, **when)
+    begin(*people, number=1_500, idle=timedelta(0), **when)
+    assert about(read_figures().live.people, 50)
+
+
 def test_one_who_has_nearly_all_sessions_is_one(db, low_caps):
     when = {"at": timezone.now() - 5 * DAY, "apart": timedelta(minutes=1)}
     begin(make_user("robot"), number=3_000, **when)

@@ -103,25 +103,36 @@ def _people(weights: Mapping[UUID, float], owners: Mapping[UUID, Any], now: date
     of_owner: dict[Any, float] = {}
     for id_, weight in weights.items():
         of_owner[owners[id_]] = of_owner.get(owners[id_], 0.0) + weight
-    people, rest, least = 0.0, dict(weights), 1
+    people, rest = 0.0, dict(weights)
+    least: dict[UUID, int] = {}
     for number, limit in LOOKS:
         if not rest:
             break
         chosen = Sample(rest).thinned(number).weights
         counts = _count_of_owners(list(chosen), limit, now)
-        known = {id_: max(count, 1) for id_, count in counts.items() if count < limit}
-        people += sum(chosen[id_] / count for id_, count in known.items())
-        rest = {id_: chosen[id_] for id_ in counts if id_ not in known}
-        least = limit
-    return people + sum(weight / max(least, of_owner[owners[id_]]) for id_, weight in rest.items())
+        people += sum(chosen[id_] / count for id_, (count, is_all) in counts.items() if is_all)
+        least = {id_: count for id_, (count, is_all) in counts.items() if not is_all}
+        rest = {id_: chosen[id_] for id_ in least}
+    return people + sum(
+        weight / max(least[id_], of_owner[owners[id_]]) for id_, weight in rest.items()
+    )
 
 
-def _count_of_owners(ids: Sequence[UUID], limit: int, now: datetime) -> dict[UUID, int]:
-    """Return how many of the owner's newest sessions are live, for each of these sessions."""
+def _count_of_owners(
+    ids: Sequence[UUID], limit: int, now: datetime
+) -> dict[UUID, tuple[int, bool]]:
+    """Return how many of the owner's newest sessions are live, for each of these sessions.
+
+    It is one at least, and it is said whether the owner has no others than those looked at.
+    """
     # Not of the row in between, so that it is asked once for each owner, before any is read.
     of_owner = Session.objects.filter(user=OuterRef(OuterRef("user"))).order_by("-pk")
     beyond = Coalesce(Subquery(of_owner.values("pk")[limit : limit + 1]), NO_ID)
     newest = Session.objects.filter(user=OuterRef("user"), pk__gt=beyond).live(now)
     live = newest.order_by().values("user").annotate(n=Count("pk")).values("n")
-    rows = Session.objects.filter(Among("pk", ids)).order_by()
-    return dict(rows.annotate(n=Coalesce(Subquery(live), 0)).values_list("pk", "n"))
+    others = Session.objects.filter(user=OuterRef("user")).order_by("-pk").values("pk")[limit:]
+    asked = Session.objects.filter(Among("pk", ids)).order_by()
+    rows = asked.annotate(n=Coalesce(Subquery(live), 0), other=Subquery(others[:1]))
+    return {
+        id_: (max(n, 1), other is None) for id_, n, other in rows.values_list("pk", "n", "other")
+    }
