@@ -1,29 +1,15 @@
-"""The admin's login in two steps: the password, then a code."""
+"""The admin's login, which asks for a second factor."""
 
 from __future__ import annotations
 
-import logging
-from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
-import django_otp
-from django.contrib import messages
-from django.contrib.auth import login
-from django.contrib.auth.views import LoginView
+from django.contrib.admin.forms import AdminAuthenticationForm
 from django.http import HttpResponseRedirect
 from django.urls import reverse
-from django.utils.translation import gettext, ngettext
-from django.utils.translation import gettext_lazy as _
 
-from jwt_sessions import mfa
-from jwt_sessions.admin.login_steps import Awaited, CodeForm, password_form
-from jwt_sessions.exceptions import BadKey, NotDelivered, TooSoon, UserGone
-from jwt_sessions.http_errors import ServiceUnavailable
-from jwt_sessions.mfa.events import name_of_method
-from jwt_sessions.mfa.pending_logins import OVER
-from jwt_sessions.models.recovery_codes import RECOVERY_CODE
-from jwt_sessions.sessions import Refusal
-from jwt_sessions.throttling import CodeThrottle, SignInThrottle
+from jwt_sessions.two_step_login.forms import password_form
+from jwt_sessions.two_step_login.view import TwoStepLoginView
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,206 +17,30 @@ if TYPE_CHECKING:
     from django.contrib.admin import AdminSite
     from django.http import HttpRequest, HttpResponse
 
-logger = logging.getLogger(__name__)
-
 TEMPLATE: Final = "admin/jwt_sessions/login.html"
-MINUTE: Final = 60  # seconds
-
-WRONG_CODE: Final = _(
-    "The password was right, but this code is not valid. Please try the next one. After several "
-    "wrong codes, none is valid for a while."
-)
-WRONG_CODE_IN_SESSION: Final = _(
-    "This code is not valid. Please try the next one. After several wrong codes, none is valid for "
-    "a while."
-)
-LOGIN_OVER: Final = _("This login took too long, or is complete. Please log in again.")
-NOT_ENROLLED: Final = _(
-    "Your account needs a second factor and has none yet. Please set one up first, then log in "
-    "here again."
-)
-UNAVAILABLE: Final = _("The login is unavailable for the moment. Please try again.")
-NOT_SENT: Final = _("The code could not be sent. Please try again, or use another method.")
 
 
-class TwoStepLoginView(LoginView):
-    """Ask for the password, then for a code where there is a second factor.
-
-    Who has a cookie session from elsewhere is asked for the code only. The password is kept
-    nowhere: the page of the second step carries an `mfa_token`.
-    """
+class AdminLoginView(TwoStepLoginView):
+    """The two steps, as an admin site shows them, and for whom it is."""
 
     template_name = TEMPLATE
     base_template = ""
     site: AdminSite = None  # type: ignore[assignment]  # given to as_view()
     is_allowed: Callable[[HttpRequest], bool] = None  # type: ignore[assignment]  # given to as_view()
-    has_failed = False
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show the step that is due, or lead in who is in."""
         if self.site.has_permission(request):
             return HttpResponseRedirect(self.get_default_redirect_url())
-        if not self.is_allowed(request):
-            return self.ask_for_password()
-        awaited = Awaited.after_session(request)
-        return self.ask_for_code(awaited) if awaited else self.ask_for_password(alert=NOT_ENROLLED)
+        return self.show_due_step()
 
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Take a password, or a code, or a wish of the page that asks for it."""
-        try:
-            if "start_over" in request.POST:
-                return self.ask_for_password()
-            if "mfa_token" in request.POST:
-                return self.limited(CodeThrottle(), self.take_second_step)
-            return self.limited(SignInThrottle(), self.take_password)
-        except (BadKey, ServiceUnavailable):
-            logger.exception("nobody can log in")
-            wait = ServiceUnavailable.wait
-            return self.ask_for_password(alert=UNAVAILABLE, status=503, wait=wait)
-
-    def limited(self, throttle: SignInThrottle, act: Callable[[], HttpResponse]) -> HttpResponse:
-        """Do `act` within a limit, and tell the limit what came of it."""
-        name = self.request.POST.get("username", "").strip()
-        try:
-            if throttle.allow(self.request, name=name):
-                return act()
-            return self.ask_again_in(throttle.wait() or 1)
-        finally:
-            throttle.settle(has_failed=self.has_failed)
-
-    def ask_again_in(self, wait: int) -> HttpResponse:
-        """Show the same step, and when there may be room for another try."""
-        refused: Any = {"alert": _too_many_tries(wait), "status": 429, "wait": wait}
-        awaited = self.find_awaited() if "mfa_token" in self.request.POST else None
-        return (
-            self.ask_for_code(awaited, **refused) if awaited else self.ask_for_password(**refused)
-        )
-
-    def take_password(self) -> HttpResponse:
-        """Let in who needs no second factor, and ask others for it."""
-        form: Any = self.get_form()
-        try:
-            awaited = Awaited.after_password(form.get_user()) if form.is_valid() else None
-        except UserGone:
-            form.add_error(None, form.get_invalid_login_error())
-        if not form.is_valid():
-            self.has_failed = form.is_tried
-            return self.ask_for_password(form)
-        if awaited is not None:
-            return self.ask_for_code(awaited)
-        if mfa.is_required(form.get_user()):
-            return self.ask_for_password(alert=NOT_ENROLLED)
-        login(self.request, form.get_user())
-        return HttpResponseRedirect(self.get_success_url())
-
-    def take_second_step(self) -> HttpResponse:
-        """Take a code, or send one, for whoever's code is awaited."""
-        awaited = self.find_awaited()
-        if awaited is None:
-            self.has_failed = True
-            return self.ask_for_password(alert=LOGIN_OVER)
-        if method := self.request.POST.get("send"):
-            return self.send_code(awaited, method)
-        if "use_recovery_code" in self.request.POST:
-            return self.ask_for_code(awaited)
-        form = self.code_form(self.request.POST)
-        if not form.is_valid():
-            return self.ask_for_code(awaited, form)
-        return self.take_code(awaited, form)
-
-    def find_awaited(self) -> Awaited | None:
-        """Return whose code is awaited: who gave the password here, or a session elsewhere."""
-        posted = self.request.POST
-        if posted["mfa_token"]:
-            return Awaited.find(posted["mfa_token"], posted.get("backend", ""))
-        return Awaited.after_session(self.request) if self.is_allowed(self.request) else None
-
-    def take_code(self, awaited: Awaited, form: CodeForm) -> HttpResponse:
-        """Let in who has a good code; a wrong one and a locked factor look alike."""
-        outcome = awaited.prove(form.cleaned_data["code"], request=self.request)
-        if not isinstance(outcome, Refusal):
-            proof, left = outcome
-            return self.let_in(awaited, proof, left)
-        self.has_failed = True
-        if outcome.reason in OVER:
-            return self.ask_for_password(alert=LOGIN_OVER)
-        form.add_error("code", WRONG_CODE if awaited.mfa_token else WRONG_CODE_IN_SESSION)
-        return self.ask_for_code(awaited, form)
-
-    def let_in(self, awaited: Awaited, proof: mfa.Proof, codes_left: int | None) -> HttpResponse:
-        """Sign in, and put on the cookie session by which device."""
-        login(self.request, awaited.user, backend=awaited.backend)
-        # login() keeps the key of a session that is this person's already; now it is worth more.
-        self.request.session.cycle_key()
-        django_otp.login(self.request, proof.device.rows().first())
-        if codes_left is not None:
-            messages.warning(self.request, _recovery_codes_left(codes_left), fail_silently=True)
-        return HttpResponseRedirect(self.get_success_url())
-
-    def send_code(self, awaited: Awaited, method: str) -> HttpResponse:
-        """Have a code sent by one of the person's methods."""
-        try:
-            outcome = mfa.messages.send_to(awaited.user, method)
-        except TooSoon as error:
-            alert = _too_many_messages(error.wait)
-            return self.ask_for_code(awaited, alert=alert, status=429, wait=error.wait)
-        except NotDelivered:
-            wait = ServiceUnavailable.wait
-            return self.ask_for_code(awaited, alert=NOT_SENT, status=503, wait=wait)
-        if isinstance(outcome, Refusal):
-            return self.ask_for_code(awaited, alert=NOT_SENT)
-        notice = gettext("A code was sent by %(method)s.") % {"method": name_of_method(method)}
-        return self.ask_for_code(awaited, notice=notice)
-
-    def ask_for_password(
-        self, form: Any = None, *, alert: Any = "", status: int = 200, wait: int | None = None
-    ) -> HttpResponse:
-        """Show the first step."""
-        form = form or self.get_form_class()(
-            self.request, initial={"username": self.request.POST.get("username", "")}
-        )
-        context = {"form": form, "title": gettext("Log in"), "alert": alert}
-        return self.show(context, status=status, wait=wait)
-
-    def ask_for_code(
-        self, awaited: Awaited, form: CodeForm | None = None, *, status: int = 200, **context: Any
-    ) -> HttpResponse:
-        """Show the second step."""
-        devices = awaited.devices()
-        senders = dict.fromkeys(device.method for device in devices if device.is_interactive)
-        is_recovery_code = self.is_recovery_code
-        has_recovery_codes = any(device.method == RECOVERY_CODE for device in devices)
-        wait = context.pop("wait", None)
-        context |= {
-            "form": form or self.code_form(),
-            "title": gettext("Enter your code"),
-            "awaited": awaited,
-            "senders": [(method, name_of_method(method)) for method in senders],
-            "is_recovery_code": is_recovery_code,
-            "offers_recovery_code": has_recovery_codes and not is_recovery_code,
-        }
-        return self.show(context, status=status, wait=wait)
-
-    def show(self, context: dict[str, Any], *, status: int, wait: int | None) -> HttpResponse:
-        """Return the page, and in Retry-After when to come again."""
-        headers = {} if wait is None else {"Retry-After": str(ceil(wait))}
-        return self.render_to_response(
-            self.get_context_data(**context), status=status, headers=headers
-        )
-
-    @property
-    def is_recovery_code(self) -> bool:
-        """Whether the person said that they want to type one."""
-        posted = self.request.POST
-        return "use_recovery_code" in posted or "is_recovery_code" in posted
-
-    def code_form(self, data: Any = None) -> CodeForm:
-        """Return the form of the second step, for the kind of code that is awaited."""
-        return CodeForm(data, is_recovery_code=self.is_recovery_code)
+    def is_half_way_in(self) -> bool:
+        """Return whether the site itself would let them in."""
+        return self.is_allowed(self.request)
 
     def get_form_class(self) -> Any:
-        """Return the form of the first step."""
-        return password_form(self.site.login_form)
+        """Return the site's form of the first step, or Django's."""
+        return password_form(self.site.login_form or AdminAuthenticationForm)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Return what Django's admin gives to its login page, and ours."""
@@ -247,28 +57,3 @@ class TwoStepLoginView(LoginView):
     def get_default_redirect_url(self) -> str:
         """Return where to go from here, if nobody says it: the index."""
         return reverse("admin:index", current_app=self.site.name)
-
-
-def _waiting_time(seconds: int) -> str:
-    if seconds < 2 * MINUTE:
-        return ngettext("%(n)d second", "%(n)d seconds", seconds) % {"n": seconds}
-    minutes = ceil(seconds / MINUTE)
-    return ngettext("%(n)d minute", "%(n)d minutes", minutes) % {"n": minutes}
-
-
-def _too_many_tries(seconds: int) -> str:
-    text = gettext("Too many tries. Please try again in %(time)s.")
-    return text % {"time": _waiting_time(seconds)}
-
-
-def _too_many_messages(seconds: int) -> str:
-    text = gettext("A code was sent already. The next one can be sent in %(time)s.")
-    return text % {"time": _waiting_time(seconds)}
-
-
-def _recovery_codes_left(number: int) -> str:
-    return ngettext(
-        "You have used a recovery code. %(n)d is left.",
-        "You have used a recovery code. %(n)d are left.",
-        number,
-    ) % {"n": number}

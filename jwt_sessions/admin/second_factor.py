@@ -8,7 +8,7 @@ from django.contrib.auth.decorators import login_not_required
 from django_otp import DEVICE_ID_SESSION_KEY
 
 from jwt_sessions import mfa
-from jwt_sessions.admin.login import TEMPLATE, TwoStepLoginView
+from jwt_sessions.admin.login import TEMPLATE, AdminLoginView
 from jwt_sessions.autocommit import in_autocommit
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def with_second_factor(site: SiteT) -> SiteT:
             request: HttpRequest, extra_context: dict[str, Any] | None = None
         ) -> HttpResponseBase:
             request.current_app = site.name
-            view = TwoStepLoginView.as_view(
+            view = AdminLoginView.as_view(
                 site=site,
                 is_allowed=is_allowed,
                 base_template=base_template or "admin/login.html",

@@ -122,6 +122,16 @@ class SettingsReader:
         return settings.USE_TZ
 
     @property
+    def authentication_backends(self) -> Sequence[str]:
+        """Django's ``AUTHENTICATION_BACKENDS``."""
+        return settings.AUTHENTICATION_BACKENDS
+
+    @property
+    def middleware(self) -> Sequence[str]:
+        """Django's ``MIDDLEWARE``."""
+        return settings.MIDDLEWARE
+
+    @property
     def is_https_enforced(self) -> bool:
         """Whether Django redirects what comes by HTTP, or learns from a proxy that none does."""
         return bool(settings.SECURE_SSL_REDIRECT or settings.SECURE_PROXY_SSL_HEADER)

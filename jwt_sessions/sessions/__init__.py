@@ -8,6 +8,7 @@ and signals pass it on.
 
 from jwt_sessions.sessions.bulk import resume_revocation, revoke_in_batches
 from jwt_sessions.sessions.changing import (
+    note_proof,
     prove_again,
     rebind,
     rebind_upgraded,
@@ -19,18 +20,21 @@ from jwt_sessions.sessions.pairs import TokenPair
 from jwt_sessions.sessions.previewing import Preview, preview
 from jwt_sessions.sessions.refreshing import Refusal, refresh
 from jwt_sessions.sessions.revoking import forget, revoke, revoke_all, revoke_unbound
-from jwt_sessions.sessions.starting import start
+from jwt_sessions.sessions.seeing import see
+from jwt_sessions.sessions.starting import Origin, start, start_in_browser
 from jwt_sessions.sessions.stepping import Position, record_revocation, revoke_some
 from jwt_sessions.sessions.verifying import verify
 
 __all__ = [
     "Criteria",
+    "Origin",
     "Position",
     "Preview",
     "Refusal",
     "TokenPair",
     "clear_expired",
     "forget",
+    "note_proof",
     "preview",
     "prove_again",
     "rebind",
@@ -44,6 +48,8 @@ __all__ = [
     "revoke_in_batches",
     "revoke_some",
     "revoke_unbound",
+    "see",
     "start",
+    "start_in_browser",
     "verify",
 ]

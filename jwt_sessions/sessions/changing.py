@@ -27,19 +27,28 @@ def rename(sid: UUID, *, user: AbstractBaseUser, device_name: str) -> Session | 
     return mine.select_related("refresh_token").first()
 
 
-def prove_again(session: Session, *, amr: Sequence[str]) -> str | None:
+def note_proof(session: Session, *, amr: Sequence[str]) -> bool:
     """Note that the person behind `session` has just proven themselves, in all by `amr`.
 
-    Returns a fresh access token, which says so, as will those of later refreshes; None if the
-    session is revoked. Access tokens of before say what they said.
+    Returns False if the session is revoked.
     """
     now = timezone.now()
     this = Session.objects.filter(pk=session.pk)
     if not this.update_unrevoked(amr=list(amr), auth_time=now):
+        return False
+    session.amr, session.auth_time = list(amr), now
+    return True
+
+
+def prove_again(session: Session, *, amr: Sequence[str]) -> str | None:
+    """Note the same, and return a fresh access token, which says so; None if it is revoked.
+
+    So will the tokens of later refreshes; those of before say what they said.
+    """
+    if not note_proof(session, amr=amr):
         return None
     session.refresh_token = RefreshToken.objects.get(pk=session.pk)
-    session.amr, session.auth_time = list(amr), now
-    return mint_access_token(session, now=now)
+    return mint_access_token(session, now=session.auth_time)
 
 
 def rebind(session: Session, user: AbstractBaseUser) -> bool:

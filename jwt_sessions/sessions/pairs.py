@@ -9,7 +9,7 @@ from jwt_sessions.conf import conf
 from jwt_sessions.tokens import mint_access_token, mint_refresh_token
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from jwt_sessions.models import Session
 
@@ -32,6 +32,10 @@ def mint_pair(session: Session, *, now: datetime) -> TokenPair:
     )
 
 
-def idle_end(session: Session, now: datetime) -> datetime:
-    """Return when the session ends if it is not used after `now`: never after its absolute end."""
-    return min(now + conf.REFRESH_TOKEN_LIFETIME, session.expires_at)
+def idle_end(session: Session, now: datetime, idle: timedelta | None = None) -> datetime:
+    """Return when the session ends if it is not used after `now`: never after its absolute end.
+
+    `idle` is how long it may lie unused; None: REFRESH_TOKEN_LIFETIME.
+    """
+    may_lie = conf.REFRESH_TOKEN_LIFETIME if idle is None else idle
+    return min(now + may_lie, session.expires_at)

@@ -1,0 +1,121 @@
+"""Django's logins and logouts, by whichever page: each begins or ends a session of ours."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.core.exceptions import PermissionDenied
+
+from jwt_sessions import sessions
+from jwt_sessions.browser_sessions.credential import KEY, Credential
+from jwt_sessions.browser_sessions.judging import names
+from jwt_sessions.browser_sessions.visits import (
+    Visit,
+    is_code_due,
+    is_switched_on,
+    sid_in,
+    usual_amr,
+    visit_of,
+)
+from jwt_sessions.exceptions import SessionLimitReached, UserGone
+from jwt_sessions.models import RevokedReason
+from jwt_sessions.sessions.announcing import is_of_known_session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from django.http import HttpRequest
+
+# What whoever logs somebody in at this moment has proven of them.
+_proven: ContextVar[tuple[str, ...] | None] = ContextVar("proven", default=None)
+
+
+class LoginRefused(PermissionDenied):
+    """A login that begins no session; ``__cause__`` says why. Django makes a 403 of it."""
+
+
+@contextmanager
+def proven_by(amr: Sequence[str]) -> Iterator[None]:
+    """Let ``django.contrib.auth.login`` begin a session with this `amr`; no code is due then."""
+    token = _proven.set(tuple(amr))
+    try:
+        yield
+    finally:
+        _proven.reset(token)
+
+
+def connect() -> None:
+    """Follow Django's logins and logouts."""
+    user_logged_in.connect(_follow_login, dispatch_uid="jwt_sessions.browser_sessions")
+    user_logged_out.connect(_follow_logout, dispatch_uid="jwt_sessions.browser_sessions")
+
+
+def _follow_login(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
+    """Begin a session; that of whoever was signed in here before is over."""
+    if is_of_known_session() or not is_switched_on():
+        return
+    http_request = getattr(request, "_request", request)
+    store = getattr(http_request, "session", None)
+    # An API of somebody else's sends the signal too, and keeps nothing here.
+    if store is None or not names(store, user):
+        return
+    visit = visit_of(http_request) or Visit(http_request)
+    former = sid_in(store)
+    if former is not None:
+        end(former, http_request)
+    amr = _proven.get()
+    code_due = False
+    if amr is None:
+        amr = usual_amr(store)
+        code_due = is_code_due(amr, user)
+    try:
+        session = visit.start(user, amr)
+    except (SessionLimitReached, UserGone) as error:
+        visit.empty()
+        raise LoginRefused from error
+    visit.begin(session, Credential.of_now(session.pk, amr, code_due=code_due))
+
+
+def _follow_logout(sender: Any, request: Any, **kwargs: Any) -> None:
+    """End the session, where no flush that is watched does."""
+    store = getattr(getattr(request, "_request", request), "session", None)
+    if store is not None and (sid := sid_in(store)) is not None:
+        end(sid, request)
+
+
+def watch_flush(visit: Visit) -> None:
+    """Let whatever empties ``request.session`` end its session, as a logout does.
+
+    ``login`` as another person sends no signal of the one who was there.
+    """
+    store = visit.store
+    flush, aflush = store.flush, store.aflush
+
+    @wraps(flush)
+    def flush_and_end() -> None:
+        end_named()
+        flush()
+
+    @wraps(aflush)
+    async def aflush_and_end() -> None:
+        await sync_to_async(end_named)()
+        await aflush()
+
+    def end_named() -> None:
+        # A session that nobody has looked at is empty as far as this request goes.
+        if (sid := sid_in(store)) is not None:
+            store.pop(KEY, None)
+            visit.leave()
+            end(sid, visit.request)
+
+    store.flush, store.aflush = flush_and_end, aflush_and_end
+
+
+def end(sid: Any, request: HttpRequest) -> None:
+    """End a session whose browser is leaving it."""
+    sessions.revoke(sid, reason=RevokedReason.SIGNED_OUT, request=request)
