@@ -206,11 +206,15 @@ class AddressThrottle(CountingThrottle):
 
     def allow_request(self, request: Request, view: Any) -> bool:
         """Return whether something may be sent; where the cache cannot be asked, it may."""
-        address = re.sub(r"[\s().-]", "", _read(request, "address")).casefold()
-        counter = find_counter("message_address", address) if address else None
+        return self.allow(_http(request), address=_read(request, "address"))
+
+    def allow(self, request: HttpRequest, *, address: str) -> bool:
+        """Return the same in a view of any kind."""
+        spelled = re.sub(r"[\s().-]", "", address).casefold()
+        counter = find_counter("message_address", spelled) if spelled else None
         try:
             if counter is not None and counter.increase() > counter.rate.number:
-                return self.refuse(_http(request), counter, counter.remaining())
+                return self.refuse(request, counter, counter.remaining())
         except Exception:
             logger.exception("a message cannot be counted")
         return True

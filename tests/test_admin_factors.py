@@ -267,7 +267,7 @@ def test_p12_a_persons_page_costs_the_same_however_much_they_have(
             mfa.changing.reset(alice, by=bob)
             sessions.start(alice)
         give_totp(alice)
-        with django_assert_num_queries(12):
+        with django_assert_num_queries(11):
             text_of(watcher.get(person(alice)))
 
 

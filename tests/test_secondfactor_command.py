@@ -19,7 +19,6 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from jwt_sessions import mfa, sessions
 from jwt_sessions.encryption import all_keys
 from jwt_sessions.mfa import adopting, reencrypting
-from jwt_sessions.mfa.devices import with_times
 from jwt_sessions.models import EncryptedTOTP, PendingLogin, SecurityEvent, Session
 from tests.authenticators import enroll, sign_in_by
 from tests.factors import app_of
@@ -135,7 +134,7 @@ def test_a_stock_app_keeps_its_name_and_times(alice, stock, clock):
     clock.shift(3600)
     sign_in_by(alice, app_of(stock).code())
     run("adopt")
-    [device] = with_times(mfa.list_devices(alice))
+    [device] = mfa.list_devices(alice)
     assert device.name == "Old phone"
     assert (device.confirmed_at, device.last_used_at) == (added, timezone.now())
 

@@ -27,7 +27,6 @@ from jwt_sessions.conf import TOTP, conf
 from jwt_sessions.exceptions import FactorNeeded, ProofNeeded, TooManyDevices, UserGone
 from jwt_sessions.http_errors import InsufficientUserAuthentication, InvalidCode, TokenNotValid
 from jwt_sessions.mfa import changing, enrollment, policy
-from jwt_sessions.mfa.devices import with_times
 from jwt_sessions.models import EncryptedTOTP, FactorDevice, MessageDevice
 from jwt_sessions.permissions import HasProvenAllFactors, HasSession
 from jwt_sessions.sessions import Refusal
@@ -69,7 +68,7 @@ class MFAView(OwnFactorView):
         state = {
             "enabled": any(device.is_factor for device in devices),
             "required": mfa.is_required(self.user),
-            "devices": with_times(device for device in devices if device.is_factor),
+            "devices": [device for device in devices if device.is_factor],
             "recovery_codes_remaining": mfa.recovery_codes.remaining(self.user),
         }
         return Response(StateSerializer(state).data)

@@ -14,7 +14,6 @@ from jwt_sessions.mfa.devices import (
     device_models,
     find_device,
     has_second_factor,
-    with_times,
 )
 from jwt_sessions.mfa.turns import in_turn
 from jwt_sessions.models import (
@@ -41,8 +40,7 @@ def rename(user: Any, owned_id: str, *, name: str) -> OwnedDevice | None:
     device = find_device(user, owned_id)
     if device is None or not device.rows().filter(user_id=user.pk).update(name=clean_name(name)):
         return None
-    found = find_device(user, owned_id)
-    return None if found is None else next(iter(with_times([found])), None)
+    return find_device(user, owned_id)
 
 
 def remove(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connections, router
-from django.db.models import CharField
+from django.db.models import CharField, DateTimeField, Value
 from django_otp import device_classes
 
 from jwt_sessions import clients
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from django_otp.models import Device
 
 OURS: Final[tuple[type[FactorDevice], ...]] = (EncryptedTOTP, RecoveryCodes, MessageDevice)
+MOMENT: Final = DateTimeField()
 # django-otp's own devices that do what ours do. The method of any other is its label.
 STOCK_METHODS: Final = {"otp_totp.totpdevice": TOTP, "otp_static.staticdevice": RECOVERY_CODE}
 
@@ -32,7 +33,7 @@ class OwnedDevice:
     """A confirmed device of a person's, whichever model it is of.
 
     `id` is opaque; `method` is what it is called by clients, and the factor that wrong codes count
-    against. `confirmed_at` and `last_used_at` are set by ``with_times``, where its model knows.
+    against. `confirmed_at` and `last_used_at` are None where its model does not know.
     """
 
     model: type[Device]
@@ -75,22 +76,10 @@ class OwnedDevice:
 def list_devices(user: Any) -> list[OwnedDevice]:
     """Return a person's confirmed devices, ours first. One query, however many models there are."""
     models = device_models()
-    found = [_read(row, models) for row in _ask(user, models, _describing)]
+    found = [_read(row, connection) for row, connection in _ask(user, models, _describing)]
     # A UNION has no order of its own.
     order = list(models.values())
     return sorted(found, key=lambda device: (order.index(device.model), len(device.pk), device.pk))
-
-
-def with_times(devices: Iterable[OwnedDevice]) -> list[OwnedDevice]:
-    """Return the same devices, with when they were confirmed and last used. One query per model."""
-    return [
-        replace(
-            device,
-            confirmed_at=_first(instance, "confirmed_at", "created_at"),
-            last_used_at=_first(instance, "last_used_at"),
-        )
-        for device, instance in load_all(devices)
-    ]
 
 
 def has_second_factor(user: Any) -> bool:
@@ -99,7 +88,7 @@ def has_second_factor(user: Any) -> bool:
     Every sign-in asks, so it asks for no more than it needs.
     """
     factors = {label: m for label, m in device_models().items() if m is not RecoveryCodes}
-    return any(True for _ in _ask(user, factors, lambda _label, _model, _connection: "1"))
+    return any(True for _ in _ask(user, factors, lambda _model, _connection: "1"))
 
 
 def find_device(user: Any, device_id: str) -> OwnedDevice | None:
@@ -142,8 +131,10 @@ def _rows(model: type[Device]) -> QuerySet[Any]:
 
 def _ask(
     user: Any, models: Mapping[str, type[Device]], columns: Callable[..., str]
-) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows of one UNION of all models; one for each database, where there are several.
+) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Yield the rows of one UNION of all models, each with the connection that it came by.
+
+    One for each database, where there are several.
 
     Written out, because the ORM takes ten times as long to compile it as a database to answer it.
     """
@@ -153,13 +144,13 @@ def _ask(
     for alias, there in by_alias.items():
         connection: Any = connections[alias]
         selects, parameters = [], []
-        for label, model in there.items():
+        for model in there.values():
             owner: Any = model._meta.get_field("user")
             parameters += [owner.get_db_prep_value(user.pk, connection), True]
-            selects.append(_select(model, connection, columns(label, model, connection)))
+            selects.append(_select(model, connection, columns(model, connection)))
         with connection.cursor() as cursor:
             cursor.execute(" UNION ALL ".join(selects), parameters)
-            yield from cursor.fetchall()
+            yield from ((row, connection) for row in cursor.fetchall())
 
 
 def _select(model: type[Device], connection: Any, columns: str) -> str:
@@ -169,25 +160,36 @@ def _select(model: type[Device], connection: Any, columns: str) -> str:
     return f"SELECT {columns} FROM {table} WHERE {owner} = %s AND {confirmed} = %s"  # noqa: S608 - names of ours
 
 
-def _describing(label: str, model: type[Device], connection: Any) -> str:
+def _describing(model: type[Device], connection: Any) -> str:
     """Return the columns that ``_read`` reads."""
     quote, meta = connection.ops.quote_name, model._meta
     pk, name = quote(meta.pk.column), quote(meta.get_field("name").column)
     method = quote("channel") if model is MessageDevice else "''"
-    return f"'{label}', CAST({pk} AS {CharField().cast_db_type(connection)}), {method}, {name}"
+    confirmed_at = _moment(model, connection, "confirmed_at", "created_at")
+    columns = [
+        f"'{model.model_label()}'",
+        f"CAST({pk} AS {CharField().cast_db_type(connection)})",
+        *(method, name, confirmed_at, _moment(model, connection, "last_used_at")),
+    ]
+    return ", ".join(columns)
 
 
-def _read(row: tuple[Any, ...], models: Mapping[str, type[Device]]) -> OwnedDevice:
-    label, pk, method, name = row
-    model = models[label]
+def _moment(model: type[Device], connection: Any, *names: str) -> str:
+    """Return the first of these columns that is there and filled."""
+    there = {field.name: field.column for field in model._meta.concrete_fields}
+    columns = [connection.ops.quote_name(there[name]) for name in names if name in there]
+    nothing = f"CAST(NULL AS {MOMENT.cast_db_type(connection)})"
+    return f"COALESCE({', '.join([*columns, nothing])}, {nothing})"
+
+
+def _read(row: tuple[Any, ...], connection: Any) -> OwnedDevice:
+    label, pk, method, name, *moments = row
+    model = device_models()[label]
     if not method:
         method = model.factor if issubclass(model, FactorDevice) else _stock_method(label)
-    return OwnedDevice(model, pk, method, name)
-
-
-def _first(instance: Any, *names: str) -> datetime | None:
-    moments = (getattr(instance, name, None) for name in names)
-    return next((moment for moment in moments if moment is not None), None)
+    for convert in connection.ops.get_db_converters(Value(None, MOMENT)):
+        moments = [convert(moment, None, connection) for moment in moments]
+    return OwnedDevice(model, pk, method, name, *moments)
 
 
 def _stock_method(label: str) -> str:

@@ -37,6 +37,7 @@ from jwt_sessions.sessions.announcing import session_alias
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from django.db.models import QuerySet
     from django.http import HttpRequest
 
 
@@ -64,7 +65,7 @@ class Confirmed:
     """A device that counts from now on.
 
     `recovery_codes` are shown this once; there are none for who has some already. `access` is a
-    fresh token of the session, which has proven a second factor by this.
+    fresh token of the session, which has proven a second factor by this; "" for a browser session.
     """
 
     recovery_codes: list[str] = field(repr=False)
@@ -81,9 +82,13 @@ def begin_totp(user: Any, *, name: str = "") -> TOTPEnrollment:
         EncryptedTOTP.objects.filter(user_id=user.pk, confirmed=False).delete()
         _check_room(user)
         device = EncryptedTOTP.make(user_id=user.pk, name=clean_name(name))
-    secret = device.secret
-    uri = otpauth_uri(secret, _account_name(user))
-    return TOTPEnrollment(device_id(device), group_secret(secret), uri, qr_svg(uri))
+    return _show(device, user)
+
+
+def find_totp(user: Any) -> TOTPEnrollment | None:
+    """Return the authenticator app that was begun and waits for its first code, if any."""
+    waiting = _waiting(EncryptedTOTP, user).last()
+    return None if waiting is None else _show(waiting, user)
 
 
 def begin_message(user: Any, *, channel: str, address: str, name: str = "") -> str:
@@ -106,6 +111,11 @@ def begin_message(user: Any, *, channel: str, address: str, name: str = "") -> s
         device.take_message()
     device.deliver_new_code()
     return device_id(device)
+
+
+def find_message(user: Any, channel: str) -> MessageDevice | None:
+    """Return the address that was begun and waits for its first code, if any."""
+    return _waiting(MessageDevice, user).filter(channel=channel).first()
 
 
 def confirm(
@@ -197,9 +207,20 @@ def device_id(device: FactorDevice) -> str:
 
 
 def _find_unconfirmed(model: type[DeviceT], user: Any, enrollment_id: str) -> DeviceT | None:
-    since = timezone.now() - ENROLLMENT_LIFETIME
-    waiting = model.objects.filter(user_id=user.pk, confirmed=False, created_at__gt=since)
+    waiting = _waiting(model, user)
     return next((device for device in waiting if device_id(device) == enrollment_id), None)
+
+
+def _waiting(model: type[DeviceT], user: Any) -> QuerySet[DeviceT]:
+    since = timezone.now() - ENROLLMENT_LIFETIME
+    begun: QuerySet[DeviceT] = model.objects.filter(user_id=user.pk, created_at__gt=since)
+    return begun.filter(confirmed=False)
+
+
+def _show(device: EncryptedTOTP, user: Any) -> TOTPEnrollment:
+    secret = device.secret
+    uri = otpauth_uri(secret, _account_name(user))
+    return TOTPEnrollment(device_id(device), group_secret(secret), uri, qr_svg(uri))
 
 
 def _check_room(user: Any) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from jwt_sessions import clients
-from jwt_sessions.models import RefreshToken, Session
+from jwt_sessions.models import RefreshToken, Session, SessionKind
 from jwt_sessions.revocation import auth_hashes
 from jwt_sessions.tokens import mint_access_token
 
@@ -43,10 +43,13 @@ def note_proof(session: Session, *, amr: Sequence[str]) -> bool:
 def prove_again(session: Session, *, amr: Sequence[str]) -> str | None:
     """Note the same, and return a fresh access token, which says so; None if it is revoked.
 
-    So will the tokens of later refreshes; those of before say what they said.
+    So will the tokens of later refreshes; those of before say what they said. A browser session has
+    no tokens, and gets "".
     """
     if not note_proof(session, amr=amr):
         return None
+    if session.kind == SessionKind.BROWSER:
+        return ""
     session.refresh_token = RefreshToken.objects.get(pk=session.pk)
     return mint_access_token(session, now=session.auth_time)
 

@@ -18,7 +18,6 @@ from django.views.generic import TemplateView
 
 from jwt_sessions import mfa
 from jwt_sessions.admin.permissions import RESET_SECOND_FACTOR, is_protected
-from jwt_sessions.mfa.devices import with_times
 from jwt_sessions.mfa.events import SIGNALS, name_of_method
 from jwt_sessions.models import (
     EncryptedTOTP,
@@ -156,7 +155,7 @@ def list_shown(person: Any) -> list[ShownDevice]:
     codes = RecoveryCode.objects.filter(device__user_id=person.pk)
     use = codes.aggregate(left=Count("pk", filter=Q(used_at=None)), latest=Max("used_at"))
     shown = []
-    for device in with_times(mfa.list_devices(person)):
+    for device in mfa.list_devices(person):
         has_codes = device.model is RecoveryCodes
         shown.append(
             ShownDevice(
