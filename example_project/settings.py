@@ -31,7 +31,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "jwt_sessions.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -92,6 +92,8 @@ if DEMO_KEYS.is_dir():
     JWT_SESSIONS["SIGNING_KEYS"] = [{"directory": DEMO_KEYS}]
 if os.environ.get("THROTTLES") == "off":
     JWT_SESSIONS["THROTTLE_RATES"] = None
+
+LOGIN_URL = "jwt_sessions_pages:sign_in"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["jwt_sessions.authentication.JWTSessionAuthentication"],

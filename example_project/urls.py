@@ -12,6 +12,7 @@ urlpatterns = [
     path("api/delete-everything/", DeleteEverythingView.as_view(), name="delete_everything"),
     path("api/transfer/", TransferView.as_view(), name="transfer"),
     path("api/auth/", include("jwt_sessions.api.urls")),
+    path("account/", include("jwt_sessions.pages.urls")),
     path(".well-known/", include("jwt_sessions.well_known.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path(

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.core.validators import EmailValidator, RegexValidator
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from jwt_sessions.api.serializers import TextField, TokenField, TokenPairSerializer
 from jwt_sessions.conf import SMS, conf
+from jwt_sessions.mfa.addresses import clean_number, is_email_address, is_phone_number
 from jwt_sessions.mfa.proving import MAX_LENGTH
 from jwt_sessions.models import Channel
 from jwt_sessions.models.device import NAME_LENGTH
 
-# E.164: a plus, the country, up to 15 digits in all.
-PHONE_NUMBER: Final = re.compile(r"\A\+[1-9][0-9]{6,14}\Z", re.ASCII)
-EMAIL_ADDRESS: Final = EmailValidator()
 METHOD_LENGTH: Final = 120
-is_phone_number = RegexValidator(
-    PHONE_NUMBER, _("Write the number with its country: +491701234567."), code="invalid"
-)
-
-
-def is_email_address(text: str) -> None:
-    """Raise Django's ``ValidationError`` for what is none, or looks like another one.
-
-    Its validator lets through domains with characters that turn the direction of writing.
-    """
-    EMAIL_ADDRESS(text if text.isprintable() else "")
 
 
 class CodeField(TextField):
@@ -135,7 +120,7 @@ class BeginMessageSerializer(serializers.Serializer[Any]):
             raise serializers.ValidationError({"channel": _("This is not offered here.")})
         validate = is_phone_number if is_sms else is_email_address
         if is_sms:
-            attrs["address"] = re.sub(r"[ \xa0().-]", "", attrs["address"])
+            attrs["address"] = clean_number(attrs["address"])
         try:
             validate(attrs["address"])
         except DjangoValidationError as error:

@@ -132,6 +132,11 @@ class SettingsReader:
         return settings.MIDDLEWARE
 
     @property
+    def logout_redirect_url(self) -> Any:
+        """Django's ``LOGOUT_REDIRECT_URL``: an address, or the name of a URL."""
+        return settings.LOGOUT_REDIRECT_URL
+
+    @property
     def is_https_enforced(self) -> bool:
         """Whether Django redirects what comes by HTTP, or learns from a proxy that none does."""
         return bool(settings.SECURE_SSL_REDIRECT or settings.SECURE_PROXY_SSL_HEADER)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.apps import apps
 from django.db import router
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from jwt_sessions.exceptions import FactorNeeded
@@ -83,6 +84,17 @@ def remaining(user: Any) -> int:
     """Return how many codes a person has left, django-otp's static ones included."""
     static = _static("StaticToken", device__user_id=user.pk, device__confirmed=True)
     return RecoveryCode.objects.left_to(user.pk) + int(static.count())
+
+
+def left_of(user: Any) -> int | None:
+    """Return how many codes of ours a person has left; None for who has no use for them.
+
+    One query, for every page that warns of it.
+    """
+    unused = Count("codes", filter=Q(codes__used_at=None))
+    theirs = RecoveryCodes.objects.filter(user_id=user.pk, confirmed=True)
+    left: int | None = theirs.annotate(left=unused).values_list("left", flat=True).first()
+    return left
 
 
 def _static(model: str, **theirs: Any) -> Any:

@@ -11,7 +11,7 @@ from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.views import LoginView
 from django.http import HttpResponseRedirect
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from jwt_sessions import mfa
@@ -34,6 +34,11 @@ from jwt_sessions.sessions import Refusal
 from jwt_sessions.throttling import CodeThrottle, SignInThrottle
 from jwt_sessions.two_step_login.awaited import Awaited
 from jwt_sessions.two_step_login.forms import CodeForm
+from jwt_sessions.two_step_login.words import (
+    recovery_codes_left,
+    too_many_messages,
+    too_many_tries,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,8 +46,6 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 logger = logging.getLogger(__name__)
-
-MINUTE: Final = 60  # seconds
 
 WRONG_CODE: Final = _(
     "The password was right, but this code is not valid. Please try the next one. After several "
@@ -73,6 +76,7 @@ class TwoStepLoginView(LoginView):
     """
 
     password_title: Any = _("Log in")
+    code_title: Any = _("Enter your code")
     has_failed = False
 
     def is_half_way_in(self) -> bool:
@@ -90,7 +94,7 @@ class TwoStepLoginView(LoginView):
         """Take a password, or a code, or a wish of the page that asks for it."""
         try:
             if "start_over" in request.POST:
-                return self.ask_for_password()
+                return self.start_over()
             if "mfa_token" in request.POST:
                 return self.limited(CodeThrottle(), self.take_second_step)
             return self.limited(SignInThrottle(), self.take_password)
@@ -104,17 +108,24 @@ class TwoStepLoginView(LoginView):
 
     def limited(self, throttle: SignInThrottle, act: Callable[[], HttpResponse]) -> HttpResponse:
         """Do `act` within a limit, and tell the limit what came of it."""
-        name = self.request.POST.get("username", "").strip()
         try:
-            if throttle.allow(self.request, name=name):
+            if throttle.allow(self.request, name=self.name_typed()):
                 return act()
             return self.ask_again_in(throttle.wait() or 1)
         finally:
             throttle.settle(has_failed=self.has_failed)
 
+    def name_typed(self) -> str:
+        """Return who somebody says they are."""
+        return self.request.POST.get("username", "").strip()
+
+    def start_over(self) -> HttpResponse:
+        """Ask for another person's password."""
+        return self.ask_for_password()
+
     def ask_again_in(self, wait: int) -> HttpResponse:
         """Show the same step, and when there may be room for another try."""
-        refused: Any = {"alert": _too_many_tries(wait), "status": 429, "wait": wait}
+        refused: Any = {"alert": too_many_tries(wait), "status": 429, "wait": wait}
         awaited = self.find_awaited() if "mfa_token" in self.request.POST else None
         return (
             self.ask_for_code(awaited, **refused) if awaited else self.ask_for_password(**refused)
@@ -191,7 +202,7 @@ class TwoStepLoginView(LoginView):
             self.request.session.cycle_key()
         django_otp.login(self.request, proof.device.rows().first())
         if codes_left is not None:
-            messages.warning(self.request, _recovery_codes_left(codes_left), fail_silently=True)
+            messages.warning(self.request, recovery_codes_left(codes_left), fail_silently=True)
         return HttpResponseRedirect(self.get_success_url())
 
     def send_code(self, awaited: Awaited, method: str) -> HttpResponse:
@@ -199,7 +210,7 @@ class TwoStepLoginView(LoginView):
         try:
             outcome = mfa.messages.send_to(awaited.user, method)
         except TooSoon as error:
-            alert = _too_many_messages(error.wait)
+            alert = too_many_messages(error.wait)
             return self.ask_for_code(awaited, alert=alert, status=429, wait=error.wait)
         except NotDelivered:
             wait = ServiceUnavailable.wait
@@ -230,7 +241,7 @@ class TwoStepLoginView(LoginView):
         wait = context.pop("wait", None)
         context |= {
             "form": form or self.code_form(),
-            "title": gettext("Enter your code"),
+            "title": self.code_title,
             "awaited": awaited,
             "senders": [(method, name_of_method(method)) for method in senders],
             "is_recovery_code": is_recovery_code,
@@ -254,28 +265,3 @@ class TwoStepLoginView(LoginView):
     def code_form(self, data: Any = None) -> CodeForm:
         """Return the form of the second step, for the kind of code that is awaited."""
         return CodeForm(data, is_recovery_code=self.is_recovery_code)
-
-
-def _waiting_time(seconds: int) -> str:
-    if seconds < 2 * MINUTE:
-        return ngettext("%(n)d second", "%(n)d seconds", seconds) % {"n": seconds}
-    minutes = ceil(seconds / MINUTE)
-    return ngettext("%(n)d minute", "%(n)d minutes", minutes) % {"n": minutes}
-
-
-def _too_many_tries(seconds: int) -> str:
-    text = gettext("Too many tries. Please try again in %(time)s.")
-    return text % {"time": _waiting_time(seconds)}
-
-
-def _too_many_messages(seconds: int) -> str:
-    text = gettext("A code was sent already. The next one can be sent in %(time)s.")
-    return text % {"time": _waiting_time(seconds)}
-
-
-def _recovery_codes_left(number: int) -> str:
-    return ngettext(
-        "You have used a recovery code. %(n)d is left.",
-        "You have used a recovery code. %(n)d are left.",
-        number,
-    ) % {"n": number}

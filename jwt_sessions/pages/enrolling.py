@@ -1,0 +1,80 @@
+"""The last step of adding a second factor: a first code of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import django_otp
+from django.contrib import messages
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from jwt_sessions.claims import add_factor
+from jwt_sessions.exceptions import ProofNeeded
+from jwt_sessions.mfa import enrollment
+from jwt_sessions.mfa.proving import amr_of
+from jwt_sessions.pages.page import Page, limited
+from jwt_sessions.pages.recovery_codes import show_new_codes
+from jwt_sessions.sessions import Refusal
+from jwt_sessions.throttling import CodeThrottle
+from jwt_sessions.two_step_login.forms import CodeForm
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+    from jwt_sessions.models import FactorDevice
+
+WRONG_CODE = _(
+    "This code is not valid. Please try the next one. After several wrong codes, none is valid for "
+    "a while."
+)
+
+
+class EnrollingPage(Page):
+    """What the pages share that add a second factor."""
+
+    admits_enrollment = True
+    needs_recent_login = True
+    model: type[FactorDevice]
+
+    def take_code(self, device_id: str) -> HttpResponse:
+        """Let a device count, by a first code of its own."""
+        form = CodeForm(self.request.POST)
+        if not form.is_valid():
+            return self.show_begun(form=form)
+        with limited(self, CodeThrottle()) as this:
+            try:
+                outcome = enrollment.confirm(
+                    self.model,
+                    device_id,
+                    form.cleaned_data["code"],
+                    session=self.session,
+                    is_proven=self.credential.has_proven_factors,
+                    request=self.request,
+                )
+            except ProofNeeded:
+                return self.send_to("confirm", and_back=True)
+            this.has_failed = isinstance(outcome, Refusal)
+        if not isinstance(outcome, Refusal):
+            return self.let_count(device_id, outcome)
+        if outcome.reason == "session_revoked":
+            return self.send_to("sign_in")
+        if outcome.reason == "device_unknown":
+            self.say(gettext("This took too long. Please begin again."), level=messages.WARNING)
+            return self.send_to("second_factor")
+        form.add_error("code", WRONG_CODE)
+        return self.show_begun(form=form)
+
+    def let_count(self, device_id: str, outcome: enrollment.Confirmed) -> HttpResponse:
+        """Note in this browser what was proven, and show the recovery codes this once."""
+        device = self.model.objects.get(pk=device_id.rpartition("-")[2])
+        self.visit.prove(add_factor(self.credential.amr, amr_of(device.factor)))
+        django_otp.login(self.request, device)
+        if outcome.recovery_codes:
+            return show_new_codes(self, outcome.recovery_codes, is_first=True)
+        self.say(gettext("It counts from now on."))
+        return self.send_to("second_factor", query={"changed": "yes"})
+
+    def show_begun(self, **context: Any) -> HttpResponse:
+        """Show the step that asks for the code."""
+        raise NotImplementedError
