@@ -11,12 +11,13 @@ class JWTSessionsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks, follow the user model, describe ourselves to OpenAPI."""
-        from jwt_sessions import accounts, checks
+        from jwt_sessions import accounts, checks, notices
         from jwt_sessions.browser_sessions import logins
 
         checks.register()
         accounts.connect()
         logins.connect()
+        notices.connect()
         if apps.is_installed("drf_spectacular"):
             from jwt_sessions import openapi  # noqa: F401 - its classes register themselves
         if apps.is_installed("django.contrib.admin"):

@@ -46,6 +46,12 @@ def mail(address: str, name: str, context: dict[str, Any], *, base: str | None =
     send_mail(subject, f"{body}\n", None, [address])
 
 
+def mail_address_of(user: Any) -> str:
+    """Return the address in the e-mail field of the user model, or "" where there is none."""
+    has_address = hasattr(user, "get_email_field_name")
+    return getattr(user, user.get_email_field_name(), "") if has_address else ""
+
+
 def log_failure(error: Exception, what: str) -> None:
     """Log where it failed, without the error's own words: they may tell what was sent to whom."""
     where = "".join(format_tb(error.__traceback__))

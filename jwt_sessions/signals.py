@@ -8,7 +8,8 @@ start of a session, and ``user_login_failed`` by ``django.contrib.auth.authentic
 
 from django.dispatch import Signal
 
-# session: the new Session.
+# session: the new Session. is_login: whether somebody has just signed in; False for a session that
+# only continues what Django had kept before.
 session_started = Signal()
 
 # session: the Session, with its user and its new generation in session.refresh_token.

@@ -68,6 +68,7 @@ DEPLOY_RULES: Final[tuple[Rule, ...]] = (
     keys.signing_key_is_young,
     limits.throttles_can_count,
     project.https_is_used,
+    project.links_in_mails_lead_here,
     second_factor.encryption_keys_are_set,
 )
 # They ask the database, which Django's `check` does only where it is told to, and `migrate`.

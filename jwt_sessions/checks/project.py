@@ -80,6 +80,17 @@ def https_is_used() -> Iterator[CheckMessage]:
         )
 
 
+def links_in_mails_lead_here() -> Iterator[CheckMessage]:
+    if conf.SECURITY_MAILS and conf.answers_to_any_name:
+        yield Warning(
+            "ALLOWED_HOSTS has '*': whoever signs in with a stolen password chooses, by the header "
+            "Host, where the link in the mail about a new device leads.",
+            hint="Name the hosts of your site. Where a proxy in front lets no other Host through, "
+            "silence this.",
+            id="jwt_sessions.W016",
+        )
+
+
 def times_have_zones() -> Iterator[CheckMessage]:
     if not conf.has_time_zones:
         yield Error(

@@ -141,6 +141,11 @@ class SettingsReader:
         """Whether Django redirects what comes by HTTP, or learns from a proxy that none does."""
         return bool(settings.SECURE_SSL_REDIRECT or settings.SECURE_PROXY_SSL_HEADER)
 
+    @property
+    def answers_to_any_name(self) -> bool:
+        """Whether Django's ``ALLOWED_HOSTS`` lets a caller say what the site is called."""
+        return "*" in settings.ALLOWED_HOSTS
+
     # django-otp's
 
     @property

@@ -98,5 +98,5 @@ class SecondFactorSettings(SettingsReader):
 
     @property
     def SECURITY_MAILS(self) -> bool:
-        """Whether people get a mail when their second factor changes or is attacked."""
+        """Whether people get mails on their second factor, and on sign-ins from new devices."""
         return bool(self.get("SECURITY_MAILS", True))

@@ -10,7 +10,7 @@ from django.utils.translation import gettext, pgettext
 
 from jwt_sessions import clients, signals
 from jwt_sessions.conf import EMAIL, SMS, TOTP, conf
-from jwt_sessions.delivery import log_failure, mail
+from jwt_sessions.delivery import log_failure, mail, mail_address_of
 from jwt_sessions.mfa.devices import device_models
 from jwt_sessions.models import SecurityEvent, SecurityEventKind
 from jwt_sessions.models.recovery_codes import RECOVERY_CODE
@@ -71,7 +71,7 @@ def name_of_method(method: str) -> str:
 
 
 def _mail(event: SecurityEvent, user: Any, request: HttpRequest | None) -> None:
-    address = _address_of(user)
+    address = mail_address_of(user)
     if not address:
         return
     client = clients.describe(request)
@@ -89,8 +89,3 @@ def _mail(event: SecurityEvent, user: Any, request: HttpRequest | None) -> None:
     except Exception as error:  # noqa: BLE001 - a mail server's, or a template's
         # The change is made; that its owner does not hear of it must not undo it.
         log_failure(error, f"a mail about {event.kind} cannot be sent")
-
-
-def _address_of(user: Any) -> str:
-    has_address = hasattr(user, "get_email_field_name")
-    return getattr(user, user.get_email_field_name(), "") if has_address else ""

@@ -125,7 +125,7 @@ def _storing(
         with transaction.atomic(using=session_alias()):
             _store(session, request, idle=idle, is_login=is_login)
             yield
-            announce(signals.session_started, session=session, request=request)
+            announce(signals.session_started, session=session, request=request, is_login=is_login)
     except IntegrityError as error:
         if user.__class__._base_manager.using(session_alias()).filter(pk=user.pk).exists():
             raise
