@@ -30,6 +30,16 @@ WRONG_CODE = _(
 )
 
 
+class FirstCodeForm(CodeForm):
+    """The six digits that an app shows, or a message brings; apps part them in the middle."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["code"]
+        field.help_text = _("Six digits.")
+        field.widget.attrs |= {"pattern": "[0-9]{3} ?[0-9]{3}", "maxlength": 7}
+
+
 class EnrollingPage(Page):
     """What the pages share that add a second factor."""
 
@@ -39,7 +49,7 @@ class EnrollingPage(Page):
 
     def take_code(self, device_id: str) -> HttpResponse:
         """Let a device count, by a first code of its own."""
-        form = CodeForm(self.request.POST)
+        form = FirstCodeForm(self.request.POST)
         if not form.is_valid():
             return self.show_begun(form=form)
         with limited(self, CodeThrottle()) as this:

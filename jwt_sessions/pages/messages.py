@@ -17,11 +17,10 @@ from jwt_sessions.mfa.addresses import clean_number, is_email_address, is_phone_
 from jwt_sessions.mfa.enrollment import device_id
 from jwt_sessions.mfa.events import name_of_method
 from jwt_sessions.models import MessageDevice
-from jwt_sessions.pages.enrolling import EnrollingPage
+from jwt_sessions.pages.enrolling import EnrollingPage, FirstCodeForm
 from jwt_sessions.pages.factors import is_offered
 from jwt_sessions.pages.page import page_not_found, too_many
 from jwt_sessions.throttling import AddressThrottle
-from jwt_sessions.two_step_login.forms import CodeForm
 from jwt_sessions.two_step_login.view import NOT_SENT
 from jwt_sessions.two_step_login.words import too_many_messages
 
@@ -120,7 +119,7 @@ class MessagePage(EnrollingPage):
         return {
             "title": gettext("Codes by %(method)s") % {"method": name_of_method(self.channel)},
             "begun": enrollment.find_message(self.person, self.channel),
-            "form": CodeForm(),
+            "form": FirstCodeForm(),
             "address_form": FORMS[self.channel](initial={"address": address}),
             **context,
         }

@@ -36,8 +36,10 @@ class TwoStepPage(TwoStepLoginView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Return what the template needs."""
-        context = super().get_context_data(site=conf.MFA_ISSUER_NAME, **kwargs)
-        return {**context, self.redirect_field_name: self.get_redirect_url()}
+        context = super().get_context_data(**kwargs)
+        # Django's own puts a host in the place of the site's name.
+        ours = {"site": conf.MFA_ISSUER_NAME, self.redirect_field_name: self.get_redirect_url()}
+        return {**context, **ours}
 
     @property
     def due(self) -> str | None:

@@ -14,10 +14,9 @@ from jwt_sessions.exceptions import TooManyDevices
 from jwt_sessions.mfa import enrollment
 from jwt_sessions.models import EncryptedTOTP
 from jwt_sessions.models.device import NAME_LENGTH
-from jwt_sessions.pages.enrolling import EnrollingPage
+from jwt_sessions.pages.enrolling import EnrollingPage, FirstCodeForm
 from jwt_sessions.pages.factors import FactorNameForm, is_offered
 from jwt_sessions.pages.page import page_not_found
-from jwt_sessions.two_step_login.forms import CodeForm
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -59,5 +58,5 @@ class TOTPPage(EnrollingPage):
         begun = enrollment.find_totp(self.person)
         # Drawn by a library, of a text of ours.
         picture = mark_safe(begun.qr_svg) if begun else ""  # noqa: S308
-        shown = {"form": CodeForm(), "name_length": NAME_LENGTH, **context}
+        shown = {"form": FirstCodeForm(), "name_length": NAME_LENGTH, **context}
         return self.show(begun=begun, picture=picture, **shown)
