@@ -5,12 +5,15 @@ Nothing here belongs into a running site.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 from django_otp import oath
 
 from jwt_sessions import sessions
+from jwt_sessions.browser_sessions.credential import Credential
+from jwt_sessions.browser_sessions.logins import proven_by
 from jwt_sessions.claims import AMR_ONE_TIME_CODE, AMR_PASSWORD, add_factor
 from jwt_sessions.conf import conf
 from jwt_sessions.mfa import recovery_codes
@@ -43,6 +46,31 @@ def sign_in(
     access = pair.access if age is None else _mint_aged(pair.session, age)
     client.defaults[conf.AUTH_HEADER_NAME] = f"{conf.AUTH_HEADER_TYPES[0]} {access}"
     return pair.session
+
+
+def sign_in_browser(
+    client: Any, user: Any, *, second_factor: bool = False, age: timedelta | None = None
+) -> Session:
+    """Let a test client of Django's have a browser session of `user`; return the session.
+
+    For projects with our middleware, in the place of ``client.force_login``, which proves nothing:
+    who has a second factor would be asked for a code. `second_factor` and `age` are as those of
+    ``sign_in``.
+    """
+    amr = [AMR_PASSWORD]
+    if second_factor:
+        amr = add_factor(amr, [AMR_ONE_TIME_CODE])
+    with proven_by(amr):
+        client.force_login(user)
+    store = client.session
+    credential = Credential.read(store)
+    if credential is None:
+        raise LookupError("no browser session was begun: is our middleware in MIDDLEWARE?")
+    if age is not None:
+        auth_time = int((timezone.now() - age).timestamp())
+        replace(credential, auth_time=auth_time).write(store)
+        store.save()
+    return Session.objects.get(pk=credential.sid)
 
 
 def add_totp(user: Any, *, name: str = "") -> EncryptedTOTP:

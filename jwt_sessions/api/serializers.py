@@ -91,6 +91,7 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
         model = Session
         fields = (
             "id",
+            "kind",
             "current",
             "device_name",
             "device",

@@ -12,6 +12,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, Tags
 
 from jwt_sessions.checks import (
+    browser,
     database,
     keys,
     limits,
@@ -62,6 +63,9 @@ RULES: Final[tuple[Rule, ...]] = (
     second_factor.tries_are_counted,
     second_factor.encryption_keys_can_serve,
     stock_admin.stock_devices_hide_their_secrets,
+    browser.pages_have_their_middleware,
+    browser.no_other_middleware_signs_in,
+    browser.a_code_can_be_entered,
 )
 DEPLOY_RULES: Final[tuple[Rule, ...]] = (
     keys.signing_key_is_set,
