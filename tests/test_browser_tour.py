@@ -259,6 +259,25 @@ def test_a_site_that_does_not_answer_is_told_of_and_may_be_asked_again(page):
     expect(page.locator("#call-said")).to_have_text("Let in, with 200.")
 
 
+def test_an_expired_token_is_not_taken_for_an_ended_session(chromium, tmp_path):
+    times = '{"ACCESS_TOKEN_LIFETIME": 2, "LEEWAY": 0}'
+    with (
+        serve_to_browsers(tmp_path, DEMO_TIMES=times) as site,
+        visit(chromium, site) as page,
+    ):
+        page.goto("/client/")
+        sign_in_alice(page)
+        page.get_by_label("Watch").check()
+        expect(page.locator("#watch-said")).to_contain_text("Refresh, and watch on.")
+        expect(page.get_by_role("timer")).to_contain_text("over")
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.locator("#sign-out-said")).to_contain_text("Signed out.")
+        assert requests_of(page)[-2:] == [
+            "POST /api/auth/logout/ 401",
+            "POST /api/auth/token/blacklist/ 200",
+        ]
+
+
 def test_alice_goes_through_it_by_keyboard_alone(page):
     tab_to(page, page.get_by_role("button", name="Sign in"))
     page.keyboard.press("Enter")
