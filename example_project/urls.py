@@ -2,11 +2,20 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from example_project.views import DeleteEverythingView, HomeView, MeView, TransferView
+from example_project.views import (
+    ClientView,
+    DeleteEverythingView,
+    HomeView,
+    MeView,
+    TerminalView,
+    TransferView,
+)
 from jwt_sessions.admin.second_factor import with_second_factor
 
 urlpatterns = [
     path("", HomeView.as_view(), name="home"),
+    path("client/", ClientView.as_view(), name="client"),
+    path("terminal/", TerminalView.as_view(), name="terminal"),
     path("admin/", with_second_factor(admin.site).urls),
     path("api/me/", MeView.as_view(), name="me"),
     path("api/delete-everything/", DeleteEverythingView.as_view(), name="delete_everything"),

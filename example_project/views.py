@@ -20,6 +20,14 @@ class HomeView(TemplateView):
     template_name = "example_project/home.html"
 
 
+class ClientView(TemplateView):
+    template_name = "example_project/client.html"
+
+
+class TerminalView(TemplateView):
+    template_name = "example_project/terminal.html"
+
+
 NOT_NOW = OpenApiResponse(description="Nobody can be let in just now.")
 STEP_UP = OpenApiResponse(description="Not signed in, or not well enough; `code` says which.")
 

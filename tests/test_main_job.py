@@ -119,6 +119,8 @@ def test_the_seed_prints_the_logins_and_changes_nothing_the_second_time(seeded, 
     ("path", "text"),
     [
         ("/", "alice-demo"),
+        ("/client/", "alice-demo"),
+        ("/terminal/", "alice-demo"),
         ("/api/schema/", "/api/auth/token/"),
         ("/api/schema/ui/", "swagger"),
         ("/.well-known/jwks.json", '"alg": "ES256"'),
