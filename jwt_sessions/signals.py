@@ -37,6 +37,8 @@ recovery_code_used = Signal()
 recovery_codes_low = Signal()
 recovery_codes_renewed = Signal()
 too_many_wrong_codes = Signal()
+# By our page for it; what else changes a password is not noticed.
+password_changed = Signal()
 
 # session: the Session that a superseded refresh token was presented for, as it was read just
 # before; by now it is revoked.

@@ -38,6 +38,7 @@ def test_a_session_is_shown_with_all_that_helps_to_know_it(alice):
     (row,) = device.list_sessions()
     assert row == {
         "id": device.sid,
+        "kind": "api",
         "current": True,
         "device_name": "Work laptop",
         "device": "Firefox on Windows",

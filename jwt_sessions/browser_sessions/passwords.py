@@ -8,6 +8,8 @@ from django.contrib.auth import update_session_auth_hash
 from django.db import transaction
 
 from jwt_sessions import sessions
+from jwt_sessions.mfa import events
+from jwt_sessions.models import SecurityEventKind
 from jwt_sessions.sessions.announcing import session_alias
 from jwt_sessions.sessions.locking import take_turns
 
@@ -26,5 +28,7 @@ def change_password(visit: Visit, form: Any) -> bool:
         if session is None or not sessions.rebind(session, user):
             return False
         user.save()
+        kind = SecurityEventKind.PASSWORD_CHANGED
+        events.record(kind, user, session=session, request=visit.request)
     update_session_auth_hash(visit.request, user)
     return True

@@ -1,4 +1,4 @@
-"""What is told of a second factor: a record, a signal and a mail."""
+"""What is told of a second factor, and of a new password: a record, a signal and a mail."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ SIGNALS: Final[dict[SecurityEventKind, Signal]] = {
     SecurityEventKind.RECOVERY_CODES_LOW: signals.recovery_codes_low,
     SecurityEventKind.RECOVERY_CODES_RENEWED: signals.recovery_codes_renewed,
     SecurityEventKind.TOO_MANY_WRONG_CODES: signals.too_many_wrong_codes,
+    SecurityEventKind.PASSWORD_CHANGED: signals.password_changed,
 }
 
 

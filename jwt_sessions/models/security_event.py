@@ -22,6 +22,7 @@ class SecurityEventKind(models.TextChoices):
     RECOVERY_CODES_LOW = "recovery_codes_low", _("few recovery codes left")
     RECOVERY_CODES_RENEWED = "recovery_codes_renewed", _("recovery codes renewed")
     TOO_MANY_WRONG_CODES = "too_many_wrong_codes", _("too many wrong codes")
+    PASSWORD_CHANGED = "password_changed", _("password changed")
 
 
 class SecurityEvent(models.Model):
