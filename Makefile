@@ -54,7 +54,7 @@ migrations: $(STAMP)  ## write migrations for changed models
 	$(BIN)/python manage.py makemigrations jwt_sessions
 
 clean:
-	rm -rf $(VENV) .venv-* build dist db.sqlite3* demo_keys .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-* build dist db.sqlite3* demo_keys screenshots .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(STAMP): requirements/dev.txt
 	$(PYTHON) -m venv $(VENV)

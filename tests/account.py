@@ -11,12 +11,20 @@ from tests.serving import shell
 PEOPLE = """
 from django.contrib.auth.models import User
 from jwt_sessions import testing
-for name in ("erin", "frank", "grace"):
+for name in ("erin", "frank", "walt", "wanda", "wendy", "wilma"):
     person = User.objects.create_user(name, f"{name}@example.com", f"{name}-demo")
     testing.add_totp(person, name="My phone")
     print(name, *testing.add_recovery_codes(person))
 for name in ("heidi", "ivan", "judy"):
     User.objects.create_user(name, f"{name}@example.com", f"{name}-demo")
+"""
+
+ELSEWHERE = """
+from django.contrib.auth.models import User
+from django.test import RequestFactory
+from jwt_sessions import sessions
+request = RequestFactory().post("/", headers={{"user-agent": "{agent}"}})
+sessions.start(User.objects.get(username="{name}"), request=request, device_name="{agent}"[:9])
 """
 
 
@@ -37,9 +45,15 @@ class Site:
         """Do something in the site's own Python; return what it prints."""
         return shell(code, self.environment)
 
-    def newest_mail(self):
-        newest = max(self.mails.iterdir(), key=lambda path: path.stat().st_mtime_ns)
-        return newest.read_text()
+    def sign_in_elsewhere(self, name, agent):
+        """Let a person be signed in on another device."""
+        self.run(ELSEWHERE.format(name=name, agent=agent))
+
+    def newest_mail_about(self, name):
+        """Return the newest mail that somebody got with a link."""
+        mails = [path.read_text() for path in self.mails.iterdir()]
+        theirs = [mail for mail in mails if f"To: {name}@example.com" in mail and "/not-me/" in mail]
+        return max(theirs, key=lambda mail: mail.partition("Date: ")[2][:31])
 
 
 @contextmanager

@@ -144,14 +144,14 @@ def kind_of(path):
     return re.sub(r"/([0-9a-f-]{32,36}|\d+)(?=/)", "/*", path)
 
 
-def find_pages(page, *, under="/admin/jwt_sessions/"):
-    """Follow the links from the admin's index; return an address for each kind of page of ours.
+def find_pages(page, *, start="/admin/", under="/admin/jwt_sessions/"):
+    """Follow the links from a page; return an address for each kind of page `under` another.
 
     Two pages are of one kind if their addresses differ in an id only.
     """
     from playwright.sync_api import Error
 
-    kinds, waiting = {}, ["/admin/"]
+    kinds, waiting = {}, [start]
     while waiting:
         address = waiting.pop(0)
         try:
