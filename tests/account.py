@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 
 from tests.browsing import follow, serve_to_browsers
@@ -23,7 +24,7 @@ ELSEWHERE = """
 from django.contrib.auth.models import User
 from django.test import RequestFactory
 from jwt_sessions import sessions
-request = RequestFactory().post("/", headers={{"user-agent": "{agent}"}})
+request = RequestFactory().post("/", headers={{"user-agent": "{agent}", "host": "{host}"}})
 sessions.start(User.objects.get(username="{name}"), request=request, device_name="{agent}"[:9])
 """
 
@@ -47,13 +48,15 @@ class Site:
 
     def sign_in_elsewhere(self, name, agent):
         """Let a person be signed in on another device."""
-        self.run(ELSEWHERE.format(name=name, agent=agent))
+        host = self.address.partition("//")[2]
+        self.run(ELSEWHERE.format(name=name, agent=agent, host=host))
 
-    def newest_mail_about(self, name):
-        """Return the newest mail that somebody got with a link."""
-        mails = [path.read_text() for path in self.mails.iterdir()]
-        theirs = [mail for mail in mails if f"To: {name}@example.com" in mail and "/not-me/" in mail]
-        return max(theirs, key=lambda mail: mail.partition("Date: ")[2][:31])
+    def links_to(self, name):
+        """Return the links that somebody was sent, the oldest first."""
+        paths = sorted(self.mails.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        mails = [path.read_text() for path in paths]
+        theirs = [mail for mail in mails if f"To: {name}@example.com" in mail]
+        return re.findall(r"http://\S+/not-me/\S+", "".join(theirs))
 
 
 @contextmanager
