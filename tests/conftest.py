@@ -11,6 +11,7 @@ from jwt_sessions import sessions
 from jwt_sessions.models.recovery_codes import RecoveryCodeHasher
 from jwt_sessions.sessions import refreshing
 from tests.authenticators import enroll
+from tests.browsers import OURS, middleware, open_browser
 from tests.factor_stories import STORIES, Story
 from tests.inboxes import Mailbox, Telephone
 from tests.people import Device, make_user
@@ -76,6 +77,18 @@ def set_jwt(settings):
         settings.JWT_SESSIONS = {**settings.JWT_SESSIONS, **values}
 
     return set_keys
+
+
+@pytest.fixture
+def switched_on(settings):
+    """Cookie sessions are sessions of ours."""
+    settings.MIDDLEWARE = middleware(OURS)
+
+
+@pytest.fixture
+def browser():
+    """A browser that nobody has used."""
+    return open_browser()
 
 
 @pytest.fixture

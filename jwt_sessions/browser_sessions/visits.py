@@ -80,8 +80,8 @@ class Visit:
         self.person: Any = None
         self.row: RefreshToken | None = None
         self.credential: Credential | None = None
-        # Why the row is dead, where nobody has recorded it yet.
-        self.unrecorded: RevokedReason | None = None
+        # The session that is dead, and why, where nobody has recorded it yet.
+        self.unrecorded: tuple[UUID, RevokedReason] | None = None
         self.is_new = False
         self.due: str | None = None
         # As they were when the session was found.
@@ -118,11 +118,14 @@ class Visit:
     def _judge(self, credential: Credential) -> Any:
         row = load_refresh_token(credential.sid)
         reason = "session_unknown" if row is None else judging.why_over(row, self.store)
-        person = None if row is None or reason else judging.find_by_backend(row, self.store)
-        if row is None or person is None:
+        if row is None or reason is not None:
             if reason in RevokedReason.values:
-                self.unrecorded, self.credential = RevokedReason(reason), credential
-            self._refuse(reason or "backend_refuses")
+                self.unrecorded = credential.sid, RevokedReason(reason)
+            self._refuse(reason or "session_unknown")
+            return None
+        person = judging.find_by_backend(row, self.store)
+        if person is None:
+            # The backend may find them again, so that Django signs nobody out for it either.
             return None
         judging.heal(row, self.store)
         self._know(row, credential, person)
