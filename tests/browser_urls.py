@@ -46,6 +46,12 @@ def become(request):
 
 
 @transaction.atomic
+def whoami_in_vain(request):
+    whoami(request)
+    raise PermissionDenied
+
+
+@transaction.atomic
 def become_in_vain(request):
     """Sign in, in a transaction that is rolled back."""
     become(request)
@@ -96,6 +102,7 @@ urlpatterns = [
     path("whoami-async/", whoami_async),
     path("whoami-both/", whoami_both),
     path("whoami-rest/", whoami_rest),
+    path("whoami-in-vain/", whoami_in_vain),
     path("public/", public),
     path("become/", become),
     path("become-in-vain/", become_in_vain),
