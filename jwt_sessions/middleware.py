@@ -63,7 +63,8 @@ class AuthenticationMiddleware(middleware.AuthenticationMiddleware):
             logger.exception("what a request has shown of its session cannot be written")
         if visit.due is None or not are_pages_mounted():
             return response
-        if visit.is_new and isinstance(response, HttpResponseRedirect):
+        has_logged_in = visit.is_new and not visit.is_adopted
+        if has_logged_in and isinstance(response, HttpResponseRedirect):
             return send(visit.due, afterwards=response.url, instead_of=response)
         if wants_page(request):
             here = request.get_full_path()
