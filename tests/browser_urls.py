@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import django_otp
 from django.contrib.auth import get_user_model, login, update_session_auth_hash
+from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView, LogoutView
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -42,6 +43,19 @@ def public(request):
 def become(request):
     """Sign in as somebody, by whatever means a project has."""
     login(request, get_user_model().objects.get_by_natural_key(request.POST["username"]))
+    return HttpResponseRedirect("/whoami/")
+
+
+@login_required(login_url="/public/")
+def for_members(request):
+    return HttpResponse("for members")
+
+
+def become_by_code(request):
+    """Sign in with a device that has accepted a code, as django-otp's own forms do."""
+    user = get_user_model().objects.get_by_natural_key(request.POST["username"])
+    (user.otp_device,) = django_otp.devices_for_user(user)
+    login(request, user)
     return HttpResponseRedirect("/whoami/")
 
 
@@ -103,6 +117,8 @@ urlpatterns = [
     path("whoami-both/", whoami_both),
     path("whoami-rest/", whoami_rest),
     path("whoami-in-vain/", whoami_in_vain),
+    path("for-members/", for_members),
+    path("become-by-code/", become_by_code),
     path("public/", public),
     path("become/", become),
     path("become-in-vain/", become_in_vain),

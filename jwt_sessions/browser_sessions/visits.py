@@ -86,7 +86,7 @@ class Visit:
         self.credential: Credential | None = None
         # The session that is dead, and why, where nobody has recorded it yet.
         self.unrecorded: tuple[UUID, RevokedReason] | None = None
-        self.is_new = self.is_adopted = False
+        self.is_new = self.is_adopted = self.is_unjudged = False
         self.due: str | None = None
         # As they were when the session was found.
         self.known_hash: str | None = None
