@@ -7,9 +7,9 @@ from django.db import DataError, OperationalError, close_old_connections
 
 from jwt_sessions import sessions
 from jwt_sessions.browser_sessions import visits
-from jwt_sessions.browser_sessions.finishing import sessions as finishing_sessions
 from jwt_sessions.models import RevokedReason
-from tests.browsers import OURS, middleware, open_browser, sign_in, who_is, with_cookies_of
+from tests import browser_urls
+from tests.browsers import OURS, become, middleware, open_browser, sign_in, who_is, with_cookies_of
 
 proves = pytest.mark.proves
 pytestmark = [
@@ -89,13 +89,10 @@ def test_a_mistake_is_no_outage(signed_in, lost):
         signed_in.get("/whoami/")
 
 
-def test_a_page_that_fails_for_a_reason_of_its_own_is_not_told_otherwise(signed_in, lost):
-    from tests import browser_urls
-
+def test_a_page_that_fails_for_a_reason_of_its_own_is_not_told_otherwise(signed_in, alice, lost):
     lost(browser_urls, "login", RuntimeError)
     signed_in.raise_request_exception = False
-    body = {"username": "alice@example.com"}
-    assert signed_in.post("/become-by-code/", body).status_code == 500
+    assert become(signed_in, alice).status_code == 500
 
 
 def test_p8_a_page_is_answered_though_nothing_can_be_written_any_more(
@@ -106,7 +103,7 @@ def test_p8_a_page_is_answered_though_nothing_can_be_written_any_more(
     caplog,
 ):
     clock.shift(300)
-    lost(finishing_sessions, "see")
+    lost(sessions, "see")
     assert who_is(signed_in) == alice.get_username()
     assert "cannot be written" in caplog.text
 
