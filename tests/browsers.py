@@ -7,7 +7,8 @@ from importlib import import_module
 from django.conf import settings
 from django.test import Client
 
-from jwt_sessions.models import Session
+from jwt_sessions import sessions
+from jwt_sessions.models import RevokedReason, Session
 from tests.people import FIREFOX, name_of
 
 DJANGOS = "django.contrib.auth.middleware.AuthenticationMiddleware"
@@ -63,3 +64,12 @@ def rewrite(browser, **changes):
     for name, value in changes.items():
         store[name] = value
     store.save()
+
+
+def reason_of(session):
+    """Why a session was revoked, or ""."""
+    return Session.objects.get(pk=session.pk).revoked_reason
+
+
+def revoke(session):
+    return sessions.revoke(session.pk, reason=RevokedReason.REVOKED_BY_STAFF)

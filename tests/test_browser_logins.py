@@ -22,6 +22,7 @@ from tests.browsers import (
     middleware,
     open_browser,
     post_password,
+    reason_of,
     session_of,
     sign_in,
     who_is,
@@ -35,10 +36,6 @@ pytestmark = [
     pytest.mark.urls("tests.browser_urls"),
     pytest.mark.usefixtures("switched_on"),
 ]
-
-
-def reason_of(session):
-    return Session.objects.get(pk=session.pk).revoked_reason
 
 
 class TestLogin:
