@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
@@ -54,6 +55,8 @@ class AuthenticationMiddleware(middleware.AuthenticationMiddleware):
         visit = visit_of(request)
         if visit is None:
             return response
+        if visit.is_unjudged and response.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
+            return _unavailable()  # another middleware asked who that is, and Django had no answer
         try:
             finish(visit)
         except OUTAGES as error:
@@ -63,7 +66,8 @@ class AuthenticationMiddleware(middleware.AuthenticationMiddleware):
             logger.exception("what a request has shown of its session cannot be written")
         if visit.due is None or not are_pages_mounted():
             return response
-        if visit.is_new and isinstance(response, HttpResponseRedirect):
+        has_logged_in = visit.is_new and not visit.is_adopted
+        if has_logged_in and isinstance(response, HttpResponseRedirect):
             return send(visit.due, afterwards=response.url, instead_of=response)
         if wants_page(request):
             here = request.get_full_path()
@@ -72,12 +76,14 @@ class AuthenticationMiddleware(middleware.AuthenticationMiddleware):
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer 503 where nobody can be judged; all else is the project's own."""
-        if not isinstance(exception, Unjudged):
-            return None
-        text = str(ServiceUnavailable.default_detail)
-        wait = str(ServiceUnavailable.wait)
-        headers = {"Retry-After": wait, "Cache-Control": "no-store"}
-        return HttpResponse(text, status=503, content_type="text/plain", headers=headers)
+        return _unavailable() if isinstance(exception, Unjudged) else None
+
+
+def _unavailable() -> HttpResponse:
+    text = str(ServiceUnavailable.default_detail)
+    headers = {"Retry-After": str(ServiceUnavailable.wait), "Cache-Control": "no-store"}
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    return HttpResponse(text, status=status, content_type="text/plain", headers=headers)
 
 
 def _find_user(visit: Visit) -> Any:
@@ -89,5 +95,6 @@ def _find_user(visit: Visit) -> Any:
             if not is_outage(error):
                 raise
             logger.exception("a browser session cannot be judged")
+            visit.is_unjudged = True
             raise Unjudged from error
     return request._cached_user  # noqa: SLF001

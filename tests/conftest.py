@@ -6,15 +6,18 @@ import hypothesis
 import pytest
 import time_machine
 from django.core.cache import cache
+from django.db import connection
 
 from jwt_sessions import sessions
 from jwt_sessions.models.recovery_codes import RecoveryCodeHasher
 from jwt_sessions.sessions import refreshing
 from tests.authenticators import enroll
+from tests.browsers import OURS, middleware, open_browser
 from tests.factor_stories import STORIES, Story
 from tests.inboxes import Mailbox, Telephone
 from tests.people import Device, make_user
 from tests.racing import Threads, wait_until_alone
+from tests.servers import File, Line
 
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("any machine", deadline=None)
@@ -76,6 +79,18 @@ def set_jwt(settings):
         settings.JWT_SESSIONS = {**settings.JWT_SESSIONS, **values}
 
     return set_keys
+
+
+@pytest.fixture
+def switched_on(settings):
+    """Cookie sessions are sessions of ours."""
+    settings.MIDDLEWARE = middleware(OURS)
+
+
+@pytest.fixture
+def browser():
+    """A browser that nobody has used."""
+    return open_browser()
 
 
 @pytest.fixture
@@ -147,6 +162,23 @@ def happen(story, committed):
             return act(story)
 
     return let_happen
+
+
+@pytest.fixture
+def line(db, monkeypatch):
+    """The line to the database of this test, over connections that are kept between requests."""
+    if connection.vendor == "sqlite":
+        yield File()
+        connection.settings_dict["NAME"] = connection.settings_dict["TEST"]["NAME"]
+        return
+    config = connection.settings_dict
+    line = Line(config["HOST"], config["PORT"])
+    connection.close()
+    for name, value in {"HOST": "127.0.0.1", "PORT": str(line.port), "CONN_MAX_AGE": None}.items():
+        monkeypatch.setitem(config, name, value)
+    yield line
+    connection.close()
+    line.cut()
 
 
 @pytest.fixture

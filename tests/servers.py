@@ -107,6 +107,22 @@ class Line:
             target.shutdown(socket.SHUT_RDWR)
 
 
+class File:
+    """What a line is to a server, for SQLite: a file that is there or not."""
+
+    def __init__(self):
+        from django.db import connection
+
+        self.connection, self.name = connection, connection.settings_dict["NAME"]
+
+    def cut(self):
+        self.connection.close()
+        self.connection.settings_dict["NAME"] = f"{self.name}-gone/database"
+
+    def mend(self):
+        self.connection.settings_dict["NAME"] = self.name
+
+
 class PostgreSQLServer:
     """A PostgreSQL with one database, in a folder and on a port of its own."""
 

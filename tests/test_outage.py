@@ -16,40 +16,8 @@ from jwt_sessions import sessions
 from jwt_sessions.models import RefreshToken, RevokedReason
 from tests.people import Device, credentials, make_user
 from tests.racing import IMPATIENCE, locked, say
-from tests.servers import Line
 
 pytestmark = [pytest.mark.proves("P8"), pytest.mark.django_db(transaction=True)]
-
-
-class File:
-    """What a line is to a server, for SQLite: a file that is there or not."""
-
-    def __init__(self):
-        self.name = connection.settings_dict["NAME"]
-
-    def cut(self):
-        connection.close()
-        connection.settings_dict["NAME"] = f"{self.name}-gone/database"
-
-    def mend(self):
-        connection.settings_dict["NAME"] = self.name
-
-
-@pytest.fixture
-def line(db, monkeypatch):
-    """The line to the database of this test, over connections that are kept between requests."""
-    if connection.vendor == "sqlite":
-        yield File()
-        connection.settings_dict["NAME"] = connection.settings_dict["TEST"]["NAME"]
-        return
-    config = connection.settings_dict
-    line = Line(config["HOST"], config["PORT"])
-    connection.close()
-    for name, value in {"HOST": "127.0.0.1", "PORT": str(line.port), "CONN_MAX_AGE": None}.items():
-        monkeypatch.setitem(config, name, value)
-    yield line
-    connection.close()
-    line.cut()
 
 
 @pytest.fixture

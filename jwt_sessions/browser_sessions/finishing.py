@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import HASH_SESSION_KEY
@@ -11,18 +12,22 @@ from jwt_sessions import sessions
 from jwt_sessions.browser_sessions.credential import KEY
 from jwt_sessions.browser_sessions.judging import names, verified_hash
 from jwt_sessions.claims import AMR_ONE_TIME_CODE, add_factor
-from jwt_sessions.models import RefreshToken, RevokedReason, Session
+from jwt_sessions.exceptions import UserGone
+from jwt_sessions.models import RefreshToken, RevokedReason
 from jwt_sessions.revocation import auth_hashes
+from jwt_sessions.sessions.refreshing import load_refresh_token
 
 if TYPE_CHECKING:
     from jwt_sessions.browser_sessions.visits import Visit
+    from jwt_sessions.models import Session
 
 
 def finish(visit: Visit) -> None:
     """Write down what this request has shown of its session."""
-    if visit.unrecorded is not None and visit.credential is not None:
-        sessions.revoke(visit.credential.sid, reason=visit.unrecorded, request=visit.request)
-    if visit.row is None or visit.credential is None or not names(visit.store, visit.person):
+    if visit.unrecorded is not None:
+        sid, reason = visit.unrecorded
+        sessions.revoke(sid, reason=reason, request=visit.request)
+    if visit.row is None or not names(visit.store, visit.person):
         return
     if visit.is_new and not _is_stored(visit.row):
         # The view's transaction was rolled back. Django's session is none of that transaction; who
@@ -52,23 +57,34 @@ def _follow_password(visit: Visit) -> bool:
     Django's ``update_session_auth_hash`` leaves its hash behind. The change itself has ended all
     sessions of before, and a revoked one stays dead: another takes its place.
     """
-    row: Any = visit.row
-    session, user = row.session, visit.person
-    if verified_hash(visit.store, user) is None:
-        return True  # the next request is judged by it
-    current = next(auth_hashes(user))
+    known: Any = visit.row
     is_changed = visit.store.get(HASH_SESSION_KEY) != visit.known_hash
-    if session.auth_hash == current and not is_changed:
+    if not is_changed and known.session.auth_hash == next(auth_hashes(known.session.user)):
         return True
-    if sessions.rebind(session, user):
-        return True
-    reason = Session.objects.filter(pk=session.pk).values_list("revoked_reason", flat=True).first()
-    if reason != RevokedReason.PASSWORD_CHANGED:
+    # As both are now: the view may have changed the password of an instance of its own.
+    row = load_refresh_token(known.pk)
+    user = None if row is None else row.session.user
+    if row is None or user is None:
         visit.empty()
         return False
-    credential: Any = visit.credential
-    origin = sessions.Origin(device_name=session.device_name)
-    successor = visit.start(user, credential.amr, origin=origin)
-    credential = credential.of_now(successor.pk, credential.amr, code_due=credential.code_due)
-    visit.begin(successor, credential)
+    if verified_hash(visit.store, user) is None:
+        return True  # the next request is judged by it
+    if sessions.rebind(row.session, user):
+        return True
+    if row.session.revoked_reason != RevokedReason.PASSWORD_CHANGED:
+        visit.empty()
+        return False
+    _succeed(visit, row.session)
     return True
+
+
+def _succeed(visit: Visit, former: Session) -> None:
+    """Go on in another session, in which nothing was proven anew."""
+    credential: Any = visit.credential
+    origin = sessions.Origin(device_name=former.device_name)
+    try:
+        session = visit.start(former.user, credential.amr, origin=origin)
+    except UserGone:
+        visit.empty()
+        return
+    visit.begin(session, replace(credential, sid=session.pk))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from asgiref.sync import sync_to_async
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.core.exceptions import PermissionDenied
+from django_otp import DEVICE_ID_SESSION_KEY
 
 from jwt_sessions import sessions
 from jwt_sessions.browser_sessions.credential import KEY, Credential
@@ -65,9 +66,12 @@ def _follow_login(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
     if store is None or not names(store, user):
         return
     visit = visit_of(http_request) or Visit(http_request)
-    former = sid_in(store)
-    if former is not None:
-        end(former, http_request)
+    if _leave(store, http_request):
+        # login() keeps the key where the person is the same.
+        store.cycle_key()
+    if getattr(user, "otp_device", None) is None:
+        # It keeps this too, of a code that was entered some other time.
+        store.pop(DEVICE_ID_SESSION_KEY, None)
     amr = _proven.get()
     code_due = False
     if amr is None:
@@ -82,10 +86,11 @@ def _follow_login(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
 
 
 def _follow_logout(sender: Any, request: Any, **kwargs: Any) -> None:
-    """End the session, where no flush that is watched does."""
-    store = getattr(getattr(request, "_request", request), "session", None)
-    if store is not None and (sid := sid_in(store)) is not None:
-        end(sid, request)
+    """End the session, also where nobody watches what is flushed."""
+    http_request = getattr(request, "_request", request)
+    store = getattr(http_request, "session", None)
+    if store is not None:
+        _leave(store, http_request)
 
 
 def watch_flush(visit: Visit) -> None:
@@ -98,24 +103,24 @@ def watch_flush(visit: Visit) -> None:
 
     @wraps(flush)
     def flush_and_end() -> None:
-        end_named()
+        _leave(store, visit.request)
         flush()
 
     @wraps(aflush)
     async def aflush_and_end() -> None:
-        await sync_to_async(end_named)()
+        await sync_to_async(_leave)(store, visit.request)
         await aflush()
-
-    def end_named() -> None:
-        # A session that nobody has looked at is empty as far as this request goes.
-        if (sid := sid_in(store)) is not None:
-            store.pop(KEY, None)
-            visit.leave()
-            end(sid, visit.request)
 
     store.flush, store.aflush = flush_and_end, aflush_and_end
 
 
-def end(sid: Any, request: HttpRequest) -> None:
-    """End a session whose browser is leaving it."""
+def _leave(store: Any, request: HttpRequest) -> bool:
+    """End the session that a ``request.session`` names; return whether it names any."""
+    sid = sid_in(store)
+    if sid is None:
+        return False
+    store.pop(KEY, None)
+    if (visit := visit_of(request)) is not None:
+        visit.leave()
     sessions.revoke(sid, reason=RevokedReason.SIGNED_OUT, request=request)
+    return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib.auth import (
@@ -16,6 +16,8 @@ from django.contrib.auth import (
 )
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.signed_cookies import SessionStore as SignedCookie
+from django.core.signing import b62_decode
 from django.db import IntegrityError
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -36,9 +38,11 @@ from jwt_sessions.claims import (
     add_factor,
 )
 from jwt_sessions.conf import conf, until_settings_change
+from jwt_sessions.exceptions import UserGone
 from jwt_sessions.mfa import has_second_factor, is_required
 from jwt_sessions.models import RevokedReason
 from jwt_sessions.models.identifiers import named_uuid7
+from jwt_sessions.revocation import may_sign_in
 from jwt_sessions.sessions.refreshing import load_refresh_token
 from jwt_sessions.sessions.seeing import SEEN_FOR
 
@@ -80,9 +84,9 @@ class Visit:
         self.person: Any = None
         self.row: RefreshToken | None = None
         self.credential: Credential | None = None
-        # Why the row is dead, where nobody has recorded it yet.
-        self.unrecorded: RevokedReason | None = None
-        self.is_new = False
+        # The session that is dead, and why, where nobody has recorded it yet.
+        self.unrecorded: tuple[UUID, RevokedReason] | None = None
+        self.is_new = self.is_adopted = self.is_unjudged = False
         self.due: str | None = None
         # As they were when the session was found.
         self.known_hash: str | None = None
@@ -118,11 +122,14 @@ class Visit:
     def _judge(self, credential: Credential) -> Any:
         row = load_refresh_token(credential.sid)
         reason = "session_unknown" if row is None else judging.why_over(row, self.store)
-        person = None if row is None or reason else judging.find_by_backend(row, self.store)
-        if row is None or person is None:
+        if row is None or reason is not None:
             if reason in RevokedReason.values:
-                self.unrecorded, self.credential = RevokedReason(reason), credential
-            self._refuse(reason or "backend_refuses")
+                self.unrecorded = credential.sid, RevokedReason(reason)
+            self._refuse(reason or "session_unknown")
+            return None
+        person = judging.find_by_backend(row, self.store)
+        if person is None:
+            # The backend may find them again, so that Django signs nobody out for it either.
             return None
         judging.heal(row, self.store)
         self._know(row, credential, person)
@@ -133,13 +140,14 @@ class Visit:
 
         Who has a second factor, and has not proven it there, is asked for a code.
         """
+        sid = _sid_of_older(self.store)
         user: Any = get_user(self.request)
         if not user.is_authenticated:
             return None
-        # The same for requests at once, of which one takes it over. Who had proven themselves when,
-        # nobody knows.
-        hour = timezone.now().replace(minute=0, second=0, microsecond=0)
-        sid = named_uuid7(hour, str(self.store.session_key))
+        if not may_sign_in(user):
+            self._refuse(RevokedReason.USER_DEACTIVATED)
+            return None
+        # Who had proven themselves when, nobody knows.
         credential = Credential(sid, 0, usual_amr(self.store))
         credential = replace(credential, code_due=is_code_due(credential.amr, user))
         credential.write(self.store)
@@ -147,8 +155,11 @@ class Visit:
             session = self.start(user, credential.amr, origin=sessions.Origin(sid=sid))
         except IntegrityError:
             return self._judge(credential)
+        except UserGone:
+            self._refuse(RevokedReason.USER_DELETED)
+            return None
         self._know(session.refresh_token, credential, user)
-        self.is_new = True
+        self.is_new = self.is_adopted = True
         return user
 
     def _refuse(self, reason: str) -> None:
@@ -238,6 +249,19 @@ def usual_amr(store: Any) -> tuple[str, ...]:
     if store.get(DEVICE_ID_SESSION_KEY):
         amr = add_factor(amr, [AMR_ONE_TIME_CODE])
     return tuple(amr)
+
+
+def _sid_of_older(store: Any) -> UUID:
+    """Return the id for a cookie session that has none: one for all requests that bring it at once.
+
+    A signed cookie is good for as long as it lasts, whatever becomes of its session. So that a copy
+    does not bring back what was revoked, its own time counts, not that of the request.
+    """
+    key, moment = str(store.session_key), timezone.now().replace(minute=0, second=0, microsecond=0)
+    if isinstance(store, SignedCookie):
+        _, signed_at, _ = key.rsplit(":", 2)
+        moment = datetime.fromtimestamp(b62_decode(signed_at), tz=UTC)
+    return named_uuid7(moment, key)
 
 
 def sid_in(store: Any) -> UUID | None:

@@ -30,6 +30,6 @@ def see(row: RefreshToken, *, idle: timedelta, request: HttpRequest) -> bool:
         as_read.update(
             last_seen_at=now,
             idle_expires_at=idle_end(row.session, now, idle),
-            address=clients.address_of(request),
+            address=clients.address_of(request) or row.address,
         )
     )
