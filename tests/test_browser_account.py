@@ -71,9 +71,7 @@ def new_code(app, used):
 
 @with_and_without_javascript
 @pytest.mark.proves("M9", "P9", "P10")
-def test_somebody_turns_on_two_factors_and_signs_in_by_them(
-    javascript, name, visit_site, tmp_path
-):
+def test_somebody_turns_on_two_factors_and_signs_in_by_them(javascript, name, visit_site, tmp_path):
     with visit_site(java_script_enabled=javascript) as page:
         sign_in(page, name)
         click(page, "Turn it on")

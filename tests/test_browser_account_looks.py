@@ -1,4 +1,4 @@
-"""What the pages for end users look like: in light and dark, wide and narrow, both ways to write."""
+"""What the pages for end users look like: light and dark, wide and narrow, in both directions."""
 
 from __future__ import annotations
 

@@ -19,10 +19,10 @@ from jwt_sessions import sessions
 from jwt_sessions.models import RevokedReason, Session
 from jwt_sessions.notices import LINK_LIFETIME, REMEMBERED_FOR, make_link_token, read_link_token
 from tests import browser_urls
+from tests.browsers import DJANGOS, OURS
 from tests.checking import problems
 from tests.factors import give_totp
 from tests.people import FIREFOX, Device, credentials
-from tests.test_browser_sessions import DJANGOS, OURS
 from tests.test_message_texts import compile_catalog
 
 SAFARI = (
