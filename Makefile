@@ -8,17 +8,17 @@ BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 MARIADB_STAMP = $(VENV)/.installed-mariadb
 
-.PHONY: demo test check test-all wheel benchmark lock migrations clean
+.PHONY: demo test check test-all wheel benchmark lock migrations messages catalogues clean
 
-demo: $(STAMP)  ## a working site on port 8000 of this machine (PORT=8001, THROTTLES=off)
+demo: $(STAMP) catalogues  ## a working site on port 8000 of this machine (PORT=8001, THROTTLES=off)
 	$(BIN)/python manage.py migrate --verbosity 0
 	$(BIN)/python manage.py seed_demo
 	THROTTLES=$(THROTTLES) $(BIN)/python manage.py runserver --noreload 127.0.0.1:$(PORT)
 
-test: $(STAMP)  ## all tests on SQLite
+test: $(STAMP) catalogues  ## all tests on SQLite
 	$(BIN)/python -m pytest -n auto
 
-check: $(STAMP)  ## style, types, floors, templates, migrations
+check: $(STAMP) catalogues  ## style, types, floors, templates, migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -30,7 +30,7 @@ check: $(STAMP)  ## style, types, floors, templates, migrations
 # What PostgreSQL is asked by prepared statements, too.
 PREPARED = tests/test_compiled.py tests/test_authentication.py tests/test_outage.py $(wildcard tests/test_sessions_*.py tests/test_api_*.py)
 
-test-all: $(STAMP) $(MARIADB_STAMP)  ## the same on PostgreSQL and MariaDB, and at both ends of what we support, with other user models
+test-all: $(STAMP) $(MARIADB_STAMP) catalogues  ## the same on PostgreSQL and MariaDB, and at both ends of what we support, with other user models
 	TEST_DATABASE=postgresql $(BIN)/python -m pytest -n auto -q -m "not once"
 	TEST_DATABASE=postgresql TEST_PREPARED=yes $(BIN)/python -m pytest -n auto -q -m "not once and not races" $(PREPARED)
 	TEST_DATABASE=mariadb $(BIN)/python -m pytest -n auto -q -m "not once"
@@ -53,8 +53,21 @@ lock: $(STAMP)  ## bring the locked versions up to date
 migrations: $(STAMP)  ## write migrations for changed models
 	$(BIN)/python manage.py makemigrations jwt_sessions
 
+# What takes GNU gettext. When the sources were last read is left out: it changes without a text that does.
+messages: $(STAMP)  ## bring the translations' catalogues up to date with the sources
+	cd jwt_sessions && $(abspath $(BIN))/django-admin makemessages --all --add-location file --no-obsolete
+	for po in jwt_sessions/locale/*/LC_MESSAGES/django.po; do \
+		grep -v '^"POT-Creation-Date: ' $$po > $$po.new && mv $$po.new $$po || exit 1; done
+
+CATALOGUES = $(patsubst %.po,%.mo,$(wildcard jwt_sessions/locale/*/LC_MESSAGES/django.po))
+
+catalogues: $(CATALOGUES)  ## compile the translations that have changed
+
+%.mo: %.po hatch_build.py | $(STAMP)
+	$(BIN)/python hatch_build.py $<
+
 clean:
-	rm -rf $(VENV) .venv-* build dist db.sqlite3* demo_keys screenshots .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-* jwt_sessions/locale/*/LC_MESSAGES/*.mo build dist db.sqlite3* demo_keys screenshots .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(STAMP): requirements/dev.txt
 	$(PYTHON) -m venv $(VENV)

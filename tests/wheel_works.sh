@@ -1,12 +1,13 @@
 #!/bin/sh
-# Build the wheel, install it outside of the tree, and start a project that knows nothing else.
+# Build the wheel as a stranger would, from the sdist; install it outside of the tree, and start a
+# project that knows nothing else.
 set -eu
 python=$1
 here=$(pwd)
 elsewhere=$(mktemp -d)
 trap 'rm -rf "$elsewhere"' EXIT
 
-"$python" -m build --wheel --no-isolation --outdir "$elsewhere" .
+"$python" -m build --no-isolation --outdir "$elsewhere" .
 "$python" -m venv "$elsewhere/venv"
 "$elsewhere/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
     --require-hashes -r requirements/dev.txt
@@ -29,6 +30,8 @@ urlpatterns = [
 ]
 URLS
 cat >start.py <<'START'
+from pathlib import Path
+
 import django
 
 django.setup()
@@ -37,6 +40,7 @@ import jwt_sessions
 from django.contrib.auth.models import User
 from django.test import Client
 from django.template.loader import get_template
+from django.utils.translation import gettext, override
 
 assert "site-packages" in jwt_sessions.__file__, jwt_sessions.__file__
 User.objects.create_user("alice", password="alice")
@@ -51,6 +55,12 @@ assert client.get("/api/auth/sessions/", headers=headers).status_code == 401
 assert len(client.get("/.well-known/jwks.json", headers={"host": "localhost"}).json()["keys"]) == 1
 assert open(jwt_sessions.__path__[0] + "/py.typed") is not None
 assert open(jwt_sessions.__path__[0] + "/templates/admin/jwt_sessions/session/revoke.html")
+catalogues = sorted(Path(jwt_sessions.__path__[0]).glob("locale/*/LC_MESSAGES/django.po"))
+assert len(catalogues) >= 2, catalogues
+for catalogue in catalogues:
+    assert catalogue.with_suffix(".mo").exists(), catalogue
+    with override(catalogue.parent.parent.name):
+        assert gettext("Signed-in sessions") != "Signed-in sessions", catalogue
 print(f"The wheel of version {jwt_sessions.__version__} works.")
 START
 export DJANGO_SETTINGS_MODULE=settings PYTHONPATH="$elsewhere"
