@@ -18,6 +18,7 @@ from tests.inboxes import Mailbox, Telephone
 from tests.people import Device, make_user
 from tests.racing import Threads, wait_until_alone
 from tests.servers import File, Line
+from tests.visitors import Visitor
 
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("any machine", deadline=None)
@@ -121,6 +122,27 @@ def authenticator(phone, clock):
     app = enroll(phone, name="My phone")
     clock.shift(30)
     return app
+
+
+@pytest.fixture
+def with_pages(settings):
+    """A site with our pages, and our browser sessions."""
+    djangos = "django.contrib.auth.middleware.AuthenticationMiddleware"
+    ours = "jwt_sessions.middleware.AuthenticationMiddleware"
+    settings.MIDDLEWARE = [ours if each == djangos else each for each in settings.MIDDLEWARE]
+    settings.ROOT_URLCONF = "tests.pages_urls"
+
+
+@pytest.fixture
+def visitor(with_pages, alice):
+    """A browser of Alice's that has not been at this site."""
+    return Visitor(alice)
+
+
+@pytest.fixture
+def other_browser(with_pages, alice):
+    """Another one of hers."""
+    return Visitor(alice)
 
 
 @pytest.fixture

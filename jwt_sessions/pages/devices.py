@@ -21,6 +21,7 @@ from jwt_sessions.claims import (
     parse_uuid,
 )
 from jwt_sessions.clients import NAME_LENGTH
+from jwt_sessions.conf import conf
 from jwt_sessions.models import RevokedReason, Session, SessionKind
 from jwt_sessions.models.identifiers import least_uuid7
 from jwt_sessions.pages.moments import Moment
@@ -29,7 +30,7 @@ from jwt_sessions.pages.page import Page, page_not_found
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest, HttpResponse, QueryDict
 
 PAGE_SIZE: Final = 25
 ENDED: Final = 5
@@ -166,7 +167,7 @@ class EndPage(DevicePage):
         if sid == self.session.pk:
             return self.send_to("sign_out")
         row = DeviceRow(self.find(sid))
-        is_unknown = "unknown" in request.GET
+        is_unknown = self.is_unknown(request.GET)
         title = _("Was this not you?") if is_unknown else self.title
         return self.show(row=row, is_unknown=is_unknown, title=title)
 
@@ -181,7 +182,7 @@ class EndPage(DevicePage):
         )
         if not is_mine:
             raise page_not_found()
-        if "unknown" in request.POST:
+        if self.is_unknown(request.POST):
             self.say(
                 gettext(
                     "That device is signed out. Whoever it was knew your password: choose a new "
@@ -191,6 +192,10 @@ class EndPage(DevicePage):
             return self.send_to("password")
         self.say(gettext("That device is signed out."))
         return self.send_to("devices")
+
+    def is_unknown(self, said: QueryDict) -> bool:
+        """Return whether somebody else is said to use it, who must know the password then."""
+        return "unknown" in said and bool(self.person.has_usable_password())
 
 
 class EndOthersPage(Page):
@@ -227,6 +232,6 @@ def _ended_lately(mine: Any) -> list[Session]:
     idle = {"refresh_token__idle_expires_at__range": (since, now)}
     lately = mine.filter(Q(revoked_at__gt=since) | Q(revoked_at=None, **idle))
     # Whoever signed in before that has long been signed out, by the clock.
-    recent = lately.filter(pk__gt=least_uuid7(since - ENDED_SINCE))
+    recent = lately.filter(pk__gt=least_uuid7(since - conf.SESSION_LIFETIME))
     ended_at = Coalesce("revoked_at", "refresh_token__idle_expires_at")
     return list(recent.order_by(ended_at.desc())[:ENDED])

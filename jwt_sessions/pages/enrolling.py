@@ -52,7 +52,7 @@ class EnrollingPage(Page):
         form = FirstCodeForm(self.request.POST)
         if not form.is_valid():
             return self.show_begun(form=form)
-        with limited(self, CodeThrottle()) as this:
+        with limited(self.request, CodeThrottle(), show=self.show_begun) as this:
             try:
                 outcome = enrollment.confirm(
                     self.model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -10,6 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from jwt_sessions.conf import EMAIL, SMS
+from jwt_sessions.delivery import mail_address_of
 from jwt_sessions.exceptions import NotDelivered, TooManyDevices, TooSoon
 from jwt_sessions.http_errors import ServiceUnavailable
 from jwt_sessions.mfa import enrollment
@@ -92,17 +94,17 @@ class MessagePage(EnrollingPage):
 
     def send(self, address: str, form: forms.Form) -> HttpResponse:
         """Send a first code to an address that nobody has proven yet."""
-        throttle, again = AddressThrottle(), {"address_form": form}
+        throttle, show = AddressThrottle(), partial(self.show_begun, address_form=form)
         if not throttle.allow(self.request, address=address):
-            return too_many(self, throttle, **self.begun(**again))
+            return too_many(throttle, show)
         try:
             enrollment.begin_message(self.person, channel=self.channel, address=address)
         except TooSoon as error:
             alert = too_many_messages(error.wait)
-            return self.show_begun(alert=alert, status=429, wait=error.wait, **again)
+            return show(alert=alert, status=429, wait=error.wait)
         except NotDelivered:
-            wait = ServiceUnavailable.wait
-            return self.show_begun(alert=NOT_SENT, status=503, wait=wait, **again)
+            # Nothing has arrived that could be typed.
+            return show(alert=NOT_SENT, status=503, wait=ServiceUnavailable.wait, begun=None)
         except TooManyDevices:
             text = gettext("You have too many devices. Remove one of them first.")
             self.say(text, level=messages.ERROR)
@@ -111,15 +113,11 @@ class MessagePage(EnrollingPage):
 
     def show_begun(self, **context: Any) -> HttpResponse:
         """Show where the code was sent to, once it was."""
-        return self.show(**self.begun(**context))
-
-    def begun(self, **context: Any) -> dict[str, Any]:
-        """Return what the page needs to know."""
-        address = self.person.email if self.channel == EMAIL else ""
-        return {
+        address = mail_address_of(self.person) if self.channel == EMAIL else ""
+        shown = {
             "title": gettext("Codes by %(method)s") % {"method": name_of_method(self.channel)},
             "begun": enrollment.find_message(self.person, self.channel),
             "form": FirstCodeForm(),
             "address_form": FORMS[self.channel](initial={"address": address}),
-            **context,
         }
+        return self.show(**{**shown, **context})

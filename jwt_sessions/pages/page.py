@@ -33,13 +33,15 @@ from jwt_sessions.mfa import has_second_factor, recovery_codes
 from jwt_sessions.two_step_login.words import too_many_tries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
     from jwt_sessions.browser_sessions.credential import Credential
     from jwt_sessions.models import Session
-    from jwt_sessions.throttling import CountingThrottle
+    from jwt_sessions.throttling import CountingThrottle, SignInThrottle
+
+    ShowPage = Callable[..., HttpResponse]
 
 logger = logging.getLogger(__name__)
 
@@ -208,21 +210,23 @@ class Try:
 
 
 @contextmanager
-def limited(page: Page, throttle: Any, *, name: str = "", **context: Any) -> Iterator[Try]:
+def limited(
+    request: HttpRequest, throttle: SignInThrottle, *, show: ShowPage, name: str = ""
+) -> Iterator[Try]:
     """Let one try through, or show the page again and when there may be room for another."""
     this = Try()
     try:
-        if not throttle.allow(page.request, name=name):
-            raise Refused(too_many(page, throttle, **context))
+        if not throttle.allow(request, name=name):
+            raise Refused(too_many(throttle, show))
         yield this
     finally:
         throttle.settle(has_failed=this.has_failed)
 
 
-def too_many(page: Page, throttle: CountingThrottle, **context: Any) -> HttpResponse:
+def too_many(throttle: CountingThrottle, show: ShowPage) -> HttpResponse:
     """Return the page, and when there may be room for another try."""
     wait = throttle.wait() or 1
-    return page.show(status=429, wait=wait, alert=too_many_tries(wait), **context)
+    return show(status=429, wait=wait, alert=too_many_tries(wait))
 
 
 def page_not_found() -> Http404:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.forms import PasswordChangeForm
@@ -38,8 +39,8 @@ class PasswordPage(Page):
         """Do it."""
         form: Any = PasswordChangeForm(self.person, request.POST)
         name = self.person.get_username()
-        empty = PasswordChangeForm(self.person)
-        with limited(self, SignInThrottle(), name=name, form=empty) as this:
+        show = partial(self.show, form=PasswordChangeForm(self.person))
+        with limited(request, SignInThrottle(), name=name, show=show) as this:
             with accounts.proving(request.POST.get("old_password")):
                 is_valid = form.is_valid()
             this.has_failed = form.has_error("old_password", "password_incorrect")
