@@ -69,7 +69,7 @@ def new_session(user: Any, now: datetime) -> Session:
 
 def _ours() -> Iterator[Bearer]:
     now = timezone.now()
-    sessions = [new_session(user, now) for user in _users() for _ in range(TOKENS_OF_EACH)]
+    sessions = [new_session(user, now) for user in users() for _ in range(TOKENS_OF_EACH)]
     Session.objects.bulk_create(sessions)
     RefreshToken.objects.bulk_create([session.refresh_token for session in sessions])
     for session in sessions:
@@ -77,13 +77,14 @@ def _ours() -> Iterator[Bearer]:
 
 
 def _theirs() -> Iterator[Bearer]:
-    for user in _users():
+    for user in users():
         for _ in range(TOKENS_OF_EACH):
             yield Bearer(user.username, str(AccessToken.for_user(user)))
 
 
 @cache
-def _users() -> list[Any]:
+def users() -> list[Any]:
+    """Return the people of all works, who are made once."""
     model, password = get_user_model(), make_password("correct-horse")
     people = (model(username=f"bearer-{n}", password=password) for n in range(USERS))
     return model.objects.bulk_create(people)

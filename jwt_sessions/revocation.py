@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from jwt_sessions.conf import conf
-from jwt_sessions.models import CompiledLookup, RevokedReason, Session
+from jwt_sessions.models import CompiledLookup, RevokedReason, Session, SessionKind
 from jwt_sessions.tokens import user_id_of
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ def attach_live_session(token: SessionAccessToken) -> str | None:
     reason = why_dead(session, now=timezone.now())
     if reason is not None:
         return reason
+    # A browser session has no tokens, so this is none of its own.
+    if session.kind != SessionKind.API:
+        return "wrong_kind"
     # One spelling names one person, and a changed user id makes a token stale.
     if token["sub"] != user_id_of(session.user):
         return "wrong_subject"

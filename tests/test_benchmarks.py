@@ -63,6 +63,7 @@ TIMES, STATEMENTS, NONE = r"( +[\d,.]+){2}", r"( +\d+ \+ \d+){2}", r"( +0 \+ 0){
         ("refresh", r"( +\d+\.\d\d){6}", STATEMENTS),
         ("login", r"( +\d+\.\d\d){6}", STATEMENTS),
         ("authenticate", r"( +\d+\.\d\d){6}", r"( +1 \+ 0){2}"),
+        ("page", r"( +\d+\.\d\d){6}", r"( +1 \+ 0){2}"),
         *((f"read {name}", r"( +\d+\.\d\d){6}", NONE) for name in ALGORITHMS),
         *((f"mint {name}", r" +\d+\.\d\d +- +-( +\d+\.\d\d){3}", NONE) for name in ALGORITHMS),
     ],
@@ -72,7 +73,7 @@ def test_each_work_has_a_row_with_times_ratios_and_statements(report, work, rati
 
 
 @once
-@pytest.mark.parametrize("beside", ["simplejwt", "jwt.decode", "jwt.encode"])
+@pytest.mark.parametrize("beside", ["simplejwt", "Django", "jwt.decode", "jwt.encode"])
 def test_each_table_names_what_stands_beside_us(report, beside):
     assert re.search(rf"^ +{re.escape(beside)} +ours .*\nwork ", report, re.MULTILINE)
 

@@ -50,3 +50,27 @@ def test_recovery_codes_can_be_had(alice):
 def test_without_an_app_there_is_no_code(alice):
     with pytest.raises(LookupError, match="no authenticator app"):
         testing.current_code(alice)
+
+
+@pytest.mark.usefixtures("switched_on")
+@pytest.mark.urls("tests.pages_urls")
+class TestABrowser:
+    def test_is_signed_in_with_or_without_a_second_factor(self, alice):
+        testing.add_totp(alice)
+        for second_factor in (False, True):
+            client = Client()
+            session = testing.sign_in_browser(client, alice, second_factor=second_factor)
+            assert (session.kind, "mfa" in session.amr) == ("browser", second_factor)
+            assert client.get("/account/").status_code == 200
+
+    def test_may_have_signed_in_long_ago(self, alice):
+        client = Client()
+        testing.sign_in_browser(client, alice, age=timedelta(hours=1))
+        assert client.get("/account/").status_code == 200
+        assert client.get("/account/devices/others/").status_code == 302
+
+
+@pytest.mark.django_db
+def test_without_our_middleware_there_is_no_browser_session(alice):
+    with pytest.raises(LookupError, match="middleware"):
+        testing.sign_in_browser(Client(), alice)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.keys import settings_to_sign_with
 from benchmarks.settings import JWT_SESSIONS
-from benchmarks.works import authenticate, code, login, mint, read, refresh
+from benchmarks.works import authenticate, code, login, mint, page, read, refresh
 from jwt_sessions.rates import DEFAULT_THROTTLE_RATES
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ WORKS: Final = (
             "postgresql-prepared": (0.53, 0.70),
         },
     ),
+    Work("page", page.steps, beside="Django", block=50, aim=0.9, must=1.3),
     _read("HS256", aim=0.4, must=0.7),
     _read("RS256", aim=0.8, must=1.0),
     _read("ES256", aim=0.8, must=1.0),

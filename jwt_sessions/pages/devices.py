@@ -25,7 +25,7 @@ from jwt_sessions.conf import conf
 from jwt_sessions.models import RevokedReason, Session, SessionKind
 from jwt_sessions.models.identifiers import least_uuid7
 from jwt_sessions.pages.moments import Moment
-from jwt_sessions.pages.page import Page, page_not_found
+from jwt_sessions.pages.page import Page, has_password, page_not_found
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -195,7 +195,7 @@ class EndPage(DevicePage):
 
     def is_unknown(self, said: QueryDict) -> bool:
         """Return whether somebody else is said to use it, who must know the password then."""
-        return "unknown" in said and bool(self.person.has_usable_password())
+        return "unknown" in said and has_password(self.person)
 
 
 class EndOthersPage(Page):

@@ -173,7 +173,7 @@ class Page(View):
             "current": self.request.resolver_match and self.request.resolver_match.url_name,
             "codes_left": recovery_codes.left_of(self.person),
             "few": recovery_codes.FEW,
-            "has_password": self.person.has_usable_password(),
+            "has_password": has_password(self.person),
         }
         response = render_page(self.request, self.template_name, {**everywhere, **context}, status)
         if wait is not None:
@@ -184,6 +184,11 @@ class Page(View):
         """Return the page with an error at a field of a form."""
         form.add_error(field, text)
         return self.show(form=form, **context)
+
+
+def has_password(person: Any) -> bool:
+    """Return whether somebody has a password to change: not who signs in elsewhere."""
+    return hasattr(person, "has_usable_password") and bool(person.has_usable_password())
 
 
 def render_page(

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from jwt_sessions import accounts
 from jwt_sessions.browser_sessions.passwords import change_password
-from jwt_sessions.pages.page import Page, limited, page_not_found
+from jwt_sessions.pages.page import Page, has_password, limited, page_not_found
 from jwt_sessions.throttling import SignInThrottle
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class PasswordPage(Page):
     def refuse(self) -> None:
         """Ask for the second factor, too, of who has one; the old password is asked for below."""
         super().refuse()
-        if not self.person.has_usable_password():
+        if not has_password(self.person):
             raise page_not_found()
         self.ask_for_both_factors()
 
