@@ -123,7 +123,7 @@ class TestCodeDue:
             return note(session, **facts)
 
         monkeypatch.setattr(sessions, "note_proof", revoke_and_note)
-        browser.post(SIGN_IN)
+        assert browser.post(SIGN_IN).content.decode() == f"{alice} "
         assert (who_is(browser), Session.objects.live().exists()) == ("", False)
 
     def test_one_taken_over_leads_to_the_page_and_then_to_where_it_was(
