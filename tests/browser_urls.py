@@ -43,7 +43,9 @@ def public(request):
 def become(request):
     """Sign in as somebody, by whatever means a project has."""
     login(request, get_user_model().objects.get_by_natural_key(request.POST["username"]))
-    return HttpResponseRedirect("/whoami/")
+    response = HttpResponseRedirect("/whoami/", headers={"Vary": "Accept-Language"})
+    response.set_cookie("language", "nl")
+    return response
 
 
 @login_required(login_url="/public/")

@@ -68,7 +68,8 @@ class TestCodeDue:
     def test_the_login_leads_to_the_page_and_then_to_where_it_would_have_led(self, browser, alice):
         response = become(browser, alice)
         assert (response.status_code, response["Location"]) == (302, due(SIGN_IN, "/whoami/"))
-        assert "sessionid" in response.cookies
+        assert set(response.cookies) >= {"sessionid", "language"}
+        assert "Accept-Language" in response["Vary"]
         assert "no-store" in response["Cache-Control"]
 
     def test_so_does_each_page_that_is_loaded(self, browser, alice):
@@ -123,7 +124,7 @@ class TestCodeDue:
             return note(session, **facts)
 
         monkeypatch.setattr(sessions, "note_proof", revoke_and_note)
-        browser.post(SIGN_IN)
+        assert browser.post(SIGN_IN).content.decode() == f"{alice} "
         assert (who_is(browser), Session.objects.live().exists()) == ("", False)
 
     def test_one_taken_over_leads_to_the_page_and_then_to_where_it_was(

@@ -164,6 +164,15 @@ class TestJudged:
         settings.AUTHENTICATION_BACKENDS = before
         assert who_is(browser) == alice.get_username()
 
+    @proves("V2")
+    def test_whom_djangos_backend_refuses_is_nobody_whatever_the_project_says(
+        self, browser, alice, set_jwt
+    ):
+        set_jwt(CHECK_USER_IS_ACTIVE=False)
+        session = sign_in(browser, alice)
+        get_user_model().objects.update(is_active=False)
+        assert (who_is(browser), reason_of(session)) == ("", "")
+
     def test_a_backend_finds_users_in_its_own_way(self, browser, alice, bob, settings):
         settings.AUTHENTICATION_BACKENDS = ["tests.test_browser_judging.BackendOfItsOwn"]
         other = open_browser()
