@@ -45,7 +45,8 @@ def a_code_can_be_entered() -> Iterator[CheckMessage]:
     if any(map(_keeps_browser_sessions, _middleware())) and not _are_pages_mounted():
         yield Warning(
             "Browser sessions are kept, yet there is no page to enter a code at: who signs in by a "
-            "login page of Django's or your own is asked for no second factor.",
+            "login page of Django's or your own is asked for no second factor, and who must have "
+            "one (MFA_REQUIRED) does not get in.",
             hint='Mount the pages: path("account/", include("jwt_sessions.pages.urls")).',
             id="jwt_sessions.W017",
         )
