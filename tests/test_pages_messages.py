@@ -151,7 +151,7 @@ def test_what_is_no_address_is_asked_for_again(signed_in, mailbox, telephone, ch
     signed_in.send("message", channel, address=address)
     assert signed_in.page.status_code == 200
     assert "errorlist" in signed_in.text
-    assert not (mailbox.messages or telephone.messages)
+    assert [*mailbox.messages, *telephone.messages] == []
     assert not MessageDevice.objects.exists()
 
 
