@@ -46,7 +46,7 @@ def compiled_file(language):
 def texts(message):
     """Return what is translated, and by what: of each, all the plural forms."""
     if message.pluralizable:
-        return message.id, message.string
+        return tuple(message.id), tuple(message.string)
     return (message.id,), (message.string,)
 
 
@@ -65,8 +65,12 @@ def translated(language):
             yield message, *texts(message)
 
 
+def key(message):
+    return message.context, *texts(message)[0]
+
+
 def keys(catalogue):
-    return {(message.context, message.id) for message in messages_of(catalogue)}
+    return {key(message) for message in messages_of(catalogue)}
 
 
 def lone_forms(catalogue):
@@ -178,8 +182,8 @@ def test_a_catalogue_has_the_texts_of_the_sources(language, texts_of_the_sources
 @each_language
 def test_what_is_compiled_is_what_is_translated(language):
     with compiled_file(language) as file:
-        compiled = {(m.context, m.id): texts(m)[1] for m in messages_of(read_mo(file))}
-    assert compiled == {(m.context, m.id): forms for m, _, forms in translated(language)}, (
+        compiled = {key(message): texts(message)[1] for message in messages_of(read_mo(file))}
+    assert compiled == {key(message): forms for message, _, forms in translated(language)}, (
         "`make catalogues` compiles the translations"
     )
 
