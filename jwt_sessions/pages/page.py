@@ -193,11 +193,6 @@ class Page(View):
             response["Retry-After"] = str(ceil(wait))
         return response
 
-    def show_error(self, form: Any, field: str, text: Any, **context: Any) -> HttpResponse:
-        """Return the page with an error at a field of a form."""
-        form.add_error(field, text)
-        return self.show(form=form, **context)
-
 
 def render_page(
     request: HttpRequest, template_name: str, context: dict[str, Any], status: int = 200
