@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from django.apps import apps
@@ -38,6 +39,7 @@ FIELDS = [
     *["password", "username", "old_password", "new_password1", "new_password2"],
     *["mfa_token", "backend", "use_recovery_code"],
 ]
+FORM = "application/x-www-form-urlencoded"
 CSS = Path(jwt_sessions.__file__).parent / "static/jwt_sessions/pages.css"
 
 every = pytest.mark.parametrize("name", NAMES)
@@ -139,19 +141,19 @@ class TestHostile:
     @pytest.mark.parametrize("left_out", [[], ["mfa_token"], ["mfa_token", "code"]], ids=len)
     def test_p7_no_input_is_a_500(self, proven, place, name, left_out):
         for text in HOSTILE:
-            value = text.encode(errors="surrogatepass")
-            body = dict.fromkeys([field for field in FIELDS if field not in left_out], value)
+            value = quote(text, errors="surrogatepass")
+            body = "&".join(f"{field}={value}" for field in FIELDS if field not in left_out)
             for visitor in (proven, Visitor(proven.user)):
-                assert visitor.http.post(place(name), body).status_code < 500
-                query = dict.fromkeys(body, value[:100])
-                assert visitor.http.get(place(name), query).status_code < 500
+                assert visitor.http.post(place(name), body, FORM).status_code < 500
+                if len(body) < 10_000:
+                    assert visitor.http.get(f"{place(name)}?{body}").status_code < 500
 
     @every
     @pytest.mark.parametrize(
         ("body", "content_type"),
         [
-            (b"\xff\xfe\x00" * 100, "application/x-www-form-urlencoded"),
-            (b"%ed%a0%80=%00&code=%ff", "application/x-www-form-urlencoded"),
+            (b"\xff\xfe\x00" * 100, FORM),
+            (b"%ed%a0%80=%00&code=%ff", FORM),
             (b"--x\r\nnonsense", "multipart/form-data; boundary=x"),
             (b"{}", "application/json"),
             (b"", ""),

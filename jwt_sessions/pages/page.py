@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from math import ceil
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -59,7 +60,24 @@ def as_page(view: Any) -> Any:
 
     Each sees for itself who comes, so that a project's ``LoginRequiredMiddleware`` need not.
     """
-    return in_autocommit(login_not_required(never_cache(csrf_protect(view))))
+    return in_autocommit(login_not_required(never_cache(csrf_protect(_or_unavailable(view)))))
+
+
+def _or_unavailable(view: Any) -> Any:
+    """Return `view`, with a page of its own for where the database or the keys are away."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            response: HttpResponseBase = view(request, *args, **kwargs)
+        except OUTAGES as error:
+            if not is_outage(error):
+                raise
+            logger.exception("a page cannot be shown")
+            return unavailable(request)
+        return response
+
+    return answer
 
 
 @method_decorator(sensitive_post_parameters(), name="dispatch")
@@ -87,11 +105,6 @@ class Page(View):
             return refusal.response
         except UserGone:
             return self.send_to(SIGN_IN)
-        except OUTAGES as error:
-            if not is_outage(error):
-                raise
-            logger.exception("a page cannot be shown")
-            return unavailable(request)
 
     def refuse(self) -> None:
         """Raise ``Refused`` for who must do something else first."""
@@ -179,11 +192,6 @@ class Page(View):
         if wait is not None:
             response["Retry-After"] = str(ceil(wait))
         return response
-
-    def show_error(self, form: Any, field: str, text: Any, **context: Any) -> HttpResponse:
-        """Return the page with an error at a field of a form."""
-        form.add_error(field, text)
-        return self.show(form=form, **context)
 
 
 def has_password(person: Any) -> bool:
