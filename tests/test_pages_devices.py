@@ -39,7 +39,7 @@ def rows(visitor):
 
 
 def names(rows):
-    return [re.search(r"<h3><bdi>(.*?)</bdi>", row)[1] for row in rows]
+    return [re.search(r"<h2><bdi>(.*?)</bdi>", row)[1] for row in rows]
 
 
 def sign_in_on(user, *device_names, clock):

@@ -37,10 +37,10 @@ REASON_LENGTH: Final = 500
 
 def rename(user: Any, owned_id: str, *, name: str) -> OwnedDevice | None:
     """Give a device another name; None where it is not this person's."""
-    device = find_device(user, owned_id)
+    device = _find(user, owned_id)
     if device is None or not device.rows().filter(user_id=user.pk).update(name=clean_name(name)):
         return None
-    return find_device(user, owned_id)
+    return _find(user, owned_id)
 
 
 def remove(
@@ -55,7 +55,7 @@ def remove(
     With the last factor the recovery codes go too. Raises ``FactorNeeded`` where it is the last
     one of a person who must have one.
     """
-    device = find_device(user, owned_id)
+    device = _find(user, owned_id)
     if device is None:
         return False
     with in_turn(user):
@@ -72,6 +72,12 @@ def remove(
         facts = {"method": device.method, "name": device.name}
         events.record(kind, user, session=session, request=request, **facts)
     return True
+
+
+def _find(user: Any, owned_id: str) -> OwnedDevice | None:
+    """Return a device that can be named and removed: recovery codes are renewed, and go along."""
+    device = find_device(user, owned_id)
+    return device if device is not None and device.is_factor else None
 
 
 class Reset(NamedTuple):

@@ -145,7 +145,7 @@ class RenameView(DevicePage):
         """Do it."""
         form = DeviceNameForm(request.POST)
         if not form.is_valid():
-            self.say(gettext("This name is too long."), level=messages.ERROR)
+            self.say(form.errors["name"][0], level=messages.ERROR)
             return self.send_to("devices")
         renamed = sessions.rename(sid, user=self.person, device_name=form.cleaned_data["name"])
         if renamed is None:

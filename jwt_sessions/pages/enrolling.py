@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import django_otp
-from django.contrib import messages
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -28,6 +27,7 @@ WRONG_CODE = _(
     "This code is not valid. Please try the next one. After several wrong codes, none is valid for "
     "a while."
 )
+TOO_LATE = _("This took too long. Please begin again.")
 
 
 class FirstCodeForm(CodeForm):
@@ -47,8 +47,10 @@ class EnrollingPage(Page):
     needs_recent_login = True
     model: type[FactorDevice]
 
-    def take_code(self, device_id: str) -> HttpResponse:
-        """Let a device count, by a first code of its own."""
+    def take_code(self, device_id: str | None) -> HttpResponse:
+        """Let the device that was begun, if one still is, count by a first code of its own."""
+        if device_id is None:
+            return self.show_begun(alert=TOO_LATE)
         form = FirstCodeForm(self.request.POST)
         if not form.is_valid():
             return self.show_begun(form=form)
@@ -70,8 +72,7 @@ class EnrollingPage(Page):
         if outcome.reason == "session_revoked":
             return self.send_to("sign_in")
         if outcome.reason == "device_unknown":
-            self.say(gettext("This took too long. Please begin again."), level=messages.WARNING)
-            return self.send_to("second_factor")
+            return self.show_begun(alert=TOO_LATE)
         form.add_error("code", WRONG_CODE)
         return self.show_begun(form=form)
 

@@ -82,28 +82,16 @@ class FactorsPage(Page):
         )
 
 
-class FactorPage(Page):
-    """A page about one device; another's is as unknown as one that never was."""
-
-    def find(self, device_id: str) -> OwnedDevice:
-        """Return one of the person's devices. Recovery codes have a page of their own."""
-        device = find_device(self.person, device_id)
-        if device is None or not device.is_factor:
-            raise page_not_found()
-        return device
-
-
-class RenameView(FactorPage):
+class RenameView(Page):
     """Give a device another name."""
 
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, device_id: str) -> HttpResponse:
         """Do it."""
-        self.find(device_id)
         form = FactorNameForm(request.POST)
         if not form.is_valid():
-            self.say(gettext("This name is too long."), level=messages.ERROR)
+            self.say(form.errors["name"][0], level=messages.ERROR)
             return self.send_to("second_factor")
         renamed = changing.rename(self.person, device_id, name=form.cleaned_data["name"])
         if renamed is None:
@@ -112,7 +100,7 @@ class RenameView(FactorPage):
         return self.send_to("second_factor")
 
 
-class RemovePage(FactorPage):
+class RemovePage(Page):
     """Ask, then remove a device."""
 
     template_name = "factor_remove.html"
@@ -121,7 +109,9 @@ class RemovePage(FactorPage):
 
     def get(self, request: HttpRequest, device_id: str) -> HttpResponse:
         """Ask."""
-        device = self.find(device_id)
+        device = find_device(self.person, device_id)
+        if device is None or not device.is_factor:
+            raise page_not_found()
         others = [one for one in mfa.list_devices(self.person) if one.is_factor and one != device]
         return self.show(
             row=FactorRow(device), is_last=not others, is_required=mfa.is_required(self.person)
@@ -129,7 +119,6 @@ class RemovePage(FactorPage):
 
     def post(self, request: HttpRequest, device_id: str) -> HttpResponse:
         """Do it."""
-        self.find(device_id)
         try:
             is_removed = changing.remove(
                 self.person, device_id, session=self.session, request=request

@@ -13,6 +13,7 @@ from jwt_sessions import accounts
 from jwt_sessions.browser_sessions.destinations import CODE, SIGN_IN
 from jwt_sessions.browser_sessions.visits import visit_of
 from jwt_sessions.claims import AMR_PASSWORD, without_factors
+from jwt_sessions.pages.page import has_password
 from jwt_sessions.pages.signing_in import TwoStepPage
 from jwt_sessions.two_step_login.awaited import Awaited
 from jwt_sessions.two_step_login.view import LOGIN_OVER
@@ -101,6 +102,10 @@ class ConfirmPage(TwoStepPage):
         if not visit.prove(list(amr)):
             return self.ask_for_password(alert=LOGIN_OVER)
         return HttpResponseRedirect(self.get_success_url())
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Return what the template needs, for who has no password here too."""
+        return super().get_context_data(has_password=has_password(self.person), **kwargs)
 
     def get_form_class(self) -> Any:
         """Return the form of the password alone."""

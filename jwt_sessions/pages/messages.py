@@ -86,7 +86,7 @@ class MessagePage(EnrollingPage):
         """Send a code, or take it."""
         if "code" in request.POST:
             begun = enrollment.find_message(self.person, channel)
-            return self.show_begun() if begun is None else self.take_code(device_id(begun))
+            return self.take_code(None if begun is None else device_id(begun))
         form = FORMS[channel](request.POST)
         if not form.is_valid():
             return self.show_begun(address_form=form)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import View
 
 from jwt_sessions import notices, sessions
-from jwt_sessions.http_errors import OUTAGES, is_outage
 from jwt_sessions.models import RevokedReason, Session
 from jwt_sessions.pages.devices import DeviceRow
-from jwt_sessions.pages.page import as_page, render_page, unavailable
+from jwt_sessions.pages.page import as_page, render_page
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse, HttpResponseBase
-
-logger = logging.getLogger(__name__)
 
 
 class NotMePage(View):
@@ -30,13 +26,7 @@ class NotMePage(View):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer, and tell nobody else the link."""
-        try:
-            response = super().dispatch(request, *args, **kwargs)
-        except OUTAGES as error:
-            if not is_outage(error):
-                raise
-            logger.exception("the link of a mail cannot be judged")
-            response = unavailable(request)
+        response = super().dispatch(request, *args, **kwargs)
         response["Referrer-Policy"] = "same-origin"
         return response
 

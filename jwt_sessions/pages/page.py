@@ -31,6 +31,7 @@ from jwt_sessions.conf import conf
 from jwt_sessions.exceptions import UserGone
 from jwt_sessions.http_errors import OUTAGES, ServiceUnavailable, is_outage
 from jwt_sessions.mfa import has_second_factor, recovery_codes
+from jwt_sessions.models.recovery_codes import CODES
 from jwt_sessions.two_step_login.words import too_many_tries
 
 if TYPE_CHECKING:
@@ -186,6 +187,7 @@ class Page(View):
             "current": self.request.resolver_match and self.request.resolver_match.url_name,
             "codes_left": recovery_codes.left_of(self.person),
             "few": recovery_codes.FEW,
+            "codes_in_all": CODES,
             "has_password": has_password(self.person),
         }
         response = render_page(self.request, self.template_name, {**everywhere, **context}, status)

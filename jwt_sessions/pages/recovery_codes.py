@@ -32,7 +32,7 @@ class RecoveryCodesPage(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show it."""
-        return self.show(number=CODES)
+        return self.show()
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Make new ones."""

@@ -43,7 +43,7 @@ class TOTPPage(EnrollingPage):
         """Begin, or take the first code."""
         if "code" in request.POST:
             begun = enrollment.find_totp(self.person)
-            return self.show_begun() if begun is None else self.take_code(begun.device_id)
+            return self.take_code(None if begun is None else begun.device_id)
         form = FactorNameForm(request.POST)
         try:
             enrollment.begin_totp(self.person, name=form.data.get("name", "")[:NAME_LENGTH])

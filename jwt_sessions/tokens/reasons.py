@@ -34,6 +34,7 @@ EXPLANATIONS: Final = {
     "session_unknown": "Its session is not in the database, or its user is deleted.",
     "session_revoked": "Its session is revoked.",
     "session_expired": "Its session has ended: unused for too long, or at its absolute end.",
+    "wrong_kind": "Its session is a browser's, which has no tokens.",
     "wrong_subject": "`sub` is not the user of its session any more.",
     "superseded": "A newer refresh token has taken its place; presented again, it may end the "
     "session.",
