@@ -13,6 +13,7 @@ from jwt_sessions.models.recovery_codes import RecoveryCodeHasher
 from jwt_sessions.sessions import refreshing
 from tests.authenticators import enroll
 from tests.browsers import OURS, middleware, open_browser
+from tests.browsing import start_chromium
 from tests.factor_stories import STORIES, Story
 from tests.inboxes import Mailbox, Telephone
 from tests.people import Device, make_user
@@ -238,6 +239,13 @@ def heard():
     yield listen
     for signal, receiver in connected:
         signal.disconnect(receiver)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """The system's Chromium, as a browser of Playwright's."""
+    with start_chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from tests.account import (
     sign_in,
 )
 from tests.authenticators import Authenticator
-from tests.browsing import follow, log_in, start_chromium, tab_to, visit
+from tests.browsing import follow, log_in, tab_to, visit
 from tests.servers import need
 from tests.serving import Browser
 
@@ -34,12 +34,6 @@ with_and_without_javascript = pytest.mark.parametrize(
 @pytest.fixture(autouse=True)
 def clock():
     """The real one: the site and the browser, processes of their own, know no other."""
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with start_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

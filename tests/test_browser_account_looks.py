@@ -6,7 +6,7 @@ import pytest
 
 from tests.account import serve_account
 from tests.account_walk import walk
-from tests.browsing import NARROW, faults, overflow, start_chromium, visit
+from tests.browsing import NARROW, faults, overflow, visit
 from tests.serving import ROOT
 
 pytestmark = [pytest.mark.once, pytest.mark.xdist_group("browser")]
@@ -17,12 +17,6 @@ PICTURES = ROOT / "screenshots"
 @pytest.fixture(autouse=True)
 def clock():
     """The real one: the site and the browser, processes of their own, know no other."""
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with start_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ from tests.browsing import (
     log_in,
     overflow,
     serve_to_browsers,
-    start_chromium,
     tab_to,
     visit,
 )
@@ -39,12 +38,6 @@ with_and_without_javascript = pytest.mark.parametrize(
 @pytest.fixture(autouse=True)
 def clock():
     """The real one: the site and the browser, processes of their own, know no other."""
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with start_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

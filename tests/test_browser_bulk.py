@@ -15,7 +15,6 @@ from tests.browsing import (
     log_in,
     overflow,
     serve_to_browsers,
-    start_chromium,
     visit,
 )
 from tests.serving import Browser, shell
@@ -31,12 +30,6 @@ RECORDS = "/admin/jwt_sessions/bulkrevocation/"
 @pytest.fixture(autouse=True)
 def clock():
     """The real one: the site and the browser, processes of their own, know no other."""
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with start_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,6 @@ from tests.browsing import (
     log_in,
     overflow,
     serve_to_browsers,
-    start_chromium,
     tab_to,
     visit,
 )
@@ -35,12 +34,6 @@ print(*add_recovery_codes(User.objects.get(username="bob")))
 @pytest.fixture(autouse=True)
 def clock():
     """The real one: the site and the browser, processes of their own, know no other."""
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with start_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
