@@ -20,7 +20,7 @@ from tests.factors import give_recovery_codes, give_totp
 from tests.many_sessions import begin
 from tests.visitors import Visitor, address_of
 
-proves = pytest.mark.proves
+once, proves = pytest.mark.once, pytest.mark.proves
 
 NAMES = [pattern.name for pattern in urlpatterns]
 # Open to everybody.
@@ -84,6 +84,7 @@ def look(proven, place, other_browser):
     return open_page
 
 
+@once
 class TestAnswers:
     @every_shown
     def test_it_is_shown_once_signed_in_and_never_stored(self, look, name):
@@ -164,6 +165,7 @@ class TestHostile:
         assert proven.http.post(place(name), body, content_type).status_code < 500
 
 
+@once
 class TestHtml:
     @every_shown
     def test_it_works_under_a_strict_policy_for_content(self, look, name):
@@ -230,16 +232,17 @@ def rows():
     return {model: list(model._base_manager.order_by("pk").values()) for model in models}
 
 
+@once
+@every
+def test_each_page_is_outside_of_the_requests_transaction(place, name):
+    assert resolve(place(name)).func._non_atomic_requests == set(connections)
+
+
 class TestATransactionPerRequest:
     @pytest.fixture(autouse=True)
     def atomic(self, monkeypatch):
         for name in connections:
             monkeypatch.setitem(connections.settings[name], "ATOMIC_REQUESTS", True)
-
-    @pytest.mark.django_db(transaction=True, databases=["default", "accounts"])
-    @every
-    def test_each_page_is_outside_of_it(self, proven, place, name):
-        assert resolve(place(name)).func._non_atomic_requests == set(connections)
 
     @proves("P4", "P10")
     @pytest.mark.django_db(transaction=True, databases=["default", "accounts"])
