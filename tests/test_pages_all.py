@@ -234,7 +234,7 @@ def rows():
 
 @once
 @every
-def test_each_page_is_outside_of_the_requests_transaction(place, name):
+def test_each_page_is_outside_of_the_requests_transaction(with_pages, place, name):
     assert resolve(place(name)).func._non_atomic_requests == set(connections)
 
 
