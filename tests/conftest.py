@@ -128,9 +128,7 @@ def authenticator(phone, clock):
 @pytest.fixture
 def with_pages(settings):
     """A site with our pages, and our browser sessions."""
-    djangos = "django.contrib.auth.middleware.AuthenticationMiddleware"
-    ours = "jwt_sessions.middleware.AuthenticationMiddleware"
-    settings.MIDDLEWARE = [ours if each == djangos else each for each in settings.MIDDLEWARE]
+    settings.MIDDLEWARE = middleware(OURS)
     settings.ROOT_URLCONF = "tests.pages_urls"
 
 

@@ -19,7 +19,7 @@ from jwt_sessions import sessions
 from jwt_sessions.models import RevokedReason, Session
 from jwt_sessions.notices import LINK_LIFETIME, REMEMBERED_FOR, make_link_token, read_link_token
 from tests import browser_urls
-from tests.browsers import DJANGOS, OURS
+from tests.browsers import DJANGOS, OURS, middleware
 from tests.checking import problems
 from tests.factors import give_totp
 from tests.people import FIREFOX, Device, credentials
@@ -65,11 +65,6 @@ def sign_in(alice, committed, clock):
         return device.session
 
     return act
-
-
-@pytest.fixture
-def with_browser_sessions(settings):
-    settings.MIDDLEWARE = [OURS if each == DJANGOS else each for each in settings.MIDDLEWARE]
 
 
 @pytest.fixture
@@ -269,7 +264,7 @@ def test_a_sign_in_without_a_request_is_told_of_too(sign_in, alice, clock, commi
 
 
 @mounted
-@pytest.mark.usefixtures("with_browser_sessions")
+@pytest.mark.usefixtures("switched_on")
 class TestBrowsers:
     def test_a_login_by_any_page_is_told_of(self, sign_in_by_browser):
         sign_in_by_browser()
@@ -294,10 +289,9 @@ class TestBrowsers:
         self, sign_in, sign_in_by_browser, settings, clock, committed
     ):
         sign_in()
-        ours = settings.MIDDLEWARE
-        settings.MIDDLEWARE = [DJANGOS if each == OURS else each for each in ours]
+        settings.MIDDLEWARE = middleware(DJANGOS)
         cookies = sign_in_by_browser(SAFARI).cookies
-        settings.MIDDLEWARE = ours
+        settings.MIDDLEWARE = middleware(OURS)
         browser = Client(headers={"user-agent": SAFARI})
         browser.cookies = cookies
         with committed():
