@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jwt_sessions import sessions
-from jwt_sessions.models import RevokedReason
+from jwt_sessions.models import EncryptedTOTP, RevokedReason
 from tests.factors import give_totp
 from tests.people import make_user
 from tests.visitors import Visitor, address_of
@@ -74,6 +74,13 @@ class TestCodeDue:
         assert half_way.session.pk == session.pk
         assert half_way.session.amr == ["pwd", "otp", "mfa"]
         assert half_way.session.auth_time > session.auth_time
+
+    def test_who_has_lost_the_factor_meanwhile_signs_in_by_the_password(self, half_way, app):
+        EncryptedTOTP.objects.all().delete()
+        half_way.open("sign_in")
+        assert 'role="alert"' not in half_way.text
+        half_way.give_password()
+        assert half_way.is_in
 
     def test_the_former_key_is_worth_nothing(self, half_way, app):
         thief = Visitor(half_way.user)

@@ -32,7 +32,7 @@ from jwt_sessions.mfa.pending_logins import OVER
 from jwt_sessions.models.recovery_codes import RECOVERY_CODE
 from jwt_sessions.sessions import Refusal
 from jwt_sessions.throttling import CodeThrottle, SignInThrottle
-from jwt_sessions.two_step_login.awaited import Awaited
+from jwt_sessions.two_step_login.awaited import Awaited, person_of
 from jwt_sessions.two_step_login.forms import CodeForm
 from jwt_sessions.two_step_login.words import (
     recovery_codes_left,
@@ -88,7 +88,11 @@ class TwoStepLoginView(LoginView):
         if not self.is_half_way_in():
             return self.ask_for_password()
         awaited = Awaited.after_session(self.request)
-        return self.ask_for_code(awaited) if awaited else self.ask_for_password(alert=NOT_ENROLLED)
+        if awaited is not None:
+            return self.ask_for_code(awaited)
+        # Perhaps the last one was removed meanwhile, elsewhere.
+        is_missing = mfa.is_required(person_of(self.request))
+        return self.ask_for_password(alert=NOT_ENROLLED if is_missing else "")
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Take a password, or a code, or a wish of the page that asks for it."""
