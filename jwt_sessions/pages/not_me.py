@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_lazy as _
@@ -22,13 +23,7 @@ class NotMePage(View):
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
         """Return the view."""
-        return as_page(super().as_view(**initkwargs))
-
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Answer, and tell nobody else the link."""
-        response = super().dispatch(request, *args, **kwargs)
-        response["Referrer-Policy"] = "same-origin"
-        return response
+        return _kept_to_itself(as_page(super().as_view(**initkwargs)))
 
     def get(self, request: HttpRequest, token: str) -> HttpResponse:
         """Ask."""
@@ -46,6 +41,18 @@ class NotMePage(View):
             return _show_over(request)
         context = {"title": _("That device is signed out"), "is_done": True}
         return render_page(request, "not_me.html", context)
+
+
+def _kept_to_itself(view: Any) -> Any:
+    """Return `view`, whose address no other site is told."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response: HttpResponseBase = view(request, *args, **kwargs)
+        response["Referrer-Policy"] = "same-origin"
+        return response
+
+    return answer
 
 
 def _find(token: str) -> Session | None:
