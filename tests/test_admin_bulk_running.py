@@ -16,9 +16,9 @@ from jwt_sessions import sessions
 from jwt_sessions.admin.bulk import log_entries, running
 from jwt_sessions.models import BulkRevocation, BulkRevocationReason, Session
 from jwt_sessions.sessions import bulk, stepping
-from jwt_sessions.sessions.time_limit import Deadline
 from tests.operators import (
     ALL_OF_IT,
+    OneBatch,
     confirm,
     page,
     preview,
@@ -44,19 +44,6 @@ def chief(db):
 def root(db):
     """A superuser."""
     return staff("root", is_superuser=True)
-
-
-class OneBatch(Deadline):
-    """A time that is up after the first batch, on any machine."""
-
-    def __init__(self, seconds):
-        super().__init__(None)
-        self.was_asked = False
-
-    @property
-    def is_over(self):
-        was_asked, self.was_asked = self.was_asked, True
-        return was_asked
 
 
 @pytest.fixture
@@ -96,6 +83,18 @@ def test_a_page_revokes_what_was_confirmed_and_the_tokens_no_longer_work(chief, 
         record,
         chief.user,
     )
+
+
+@pytest.mark.usefixtures("switched_on", "short_steps", "db")
+def test_the_operators_own_browser_is_signed_out_when_all_is_done(alice, clock):
+    chief = staff("chief", *ALL_OF_IT)
+    clock.shift(timedelta(seconds=1))
+    sign_in(alice, 5)
+    clock.shift(timedelta(seconds=1))
+    record = put_on_record(chief, everyone="on")
+    assert run(chief, record) > 2
+    assert (reload(record).done, Session.objects.unrevoked().count()) == (6, 0)
+    assert chief.get(page("run", record.pk)).status_code == 302
 
 
 def test_sessions_that_begin_after_the_confirmation_stay(chief, alice, clock):

@@ -12,6 +12,7 @@ from jwt_sessions.exceptions import BadCriteria, TooSlow, UserGone
 from jwt_sessions.models import BulkRevocation, Session
 from jwt_sessions.sessions import Criteria, Position, batching, bulk, previewing, stepping
 from jwt_sessions.sessions.time_limit import Deadline
+from tests.operators import OneBatch
 from tests.people import make_user
 from tests.racing import locked
 
@@ -193,3 +194,28 @@ def test_nobody_at_all_is_estimated_too(db, slow):
 
 def test_a_preview_without_limit_is_exact(crowd):
     assert not sessions.preview(Session.objects.all()).is_estimate
+
+
+@pytest.mark.parametrize("place", [0, 4, 9])
+def test_the_session_of_who_does_it_is_the_last(crowd, place, monkeypatch):
+    monkeypatch.setattr(stepping, "Deadline", OneBatch)
+    record, own, position = record_all(), crowd[place], None
+    for _ in range(20):
+        position = sessions.revoke_some(record, position=position, last=own.pk)
+        left = set(Session.objects.unrevoked().values_list("pk", flat=True))
+        assert left == set() if position is None else own.pk in left
+        if position is None:
+            break
+    record.refresh_from_db()
+    assert (record.done, record.is_finished) == (10, True)
+
+
+def test_a_last_session_that_is_not_concerned_stays(crowd, alice, bob):
+    record = sessions.record_revocation(Criteria(users=[bob.pk]), **WHY)
+    own = next(session for session in crowd if session.user == alice)
+    position = None
+    for _ in range(20):
+        position = sessions.revoke_some(record, position=position, last=own.pk)
+    record.refresh_from_db()
+    assert (record.done, record.is_finished) == (5, True)
+    assert Session.objects.unrevoked().filter(pk=own.pk).exists()

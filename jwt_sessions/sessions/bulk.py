@@ -28,7 +28,7 @@ from jwt_sessions.sessions.criteria import Criteria
 from jwt_sessions.sessions.locking import has_locks, locks_what_is_named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from uuid import UUID
 
     from django.http import HttpRequest
@@ -149,6 +149,14 @@ class Run:
         self.progress = progress
         self.request = request
         self.alias = session_alias()
+
+    def leave_for_last(self, sid: UUID | None) -> Iterable[UUID]:
+        """Find one session no more; return what asks for it, where it is left to revoke."""
+        if sid is None:
+            return ()
+        this = self.concerned.filter(pk=sid).values_list("pk", flat=True)
+        self.concerned = self.concerned.exclude(pk=sid)
+        return this
 
     def finish(self) -> BulkRevocation:
         """Revoke what is left, and say so in the record."""

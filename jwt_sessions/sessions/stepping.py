@@ -66,28 +66,33 @@ def revoke_some(
     *,
     position: Position | None = None,
     seconds: float = 1.0,
+    last: UUID | None = None,
     request: HttpRequest | None = None,
 ) -> Position | None:
     """Go on with a bulk revocation for some `seconds`; return where it is, or None at its end.
 
     `position` is what was returned before; without it all sessions are walked through anew, which
-    is always right. Sessions that others have locked are left for the next walk: nobody is waited
-    for. A step takes a little longer than it is given: up to the end of a batch. Raises
-    ``BadCriteria`` where the record's are not those of ``Criteria.to_json``, and, within a
-    transaction of the caller's, Django's ``RuntimeError``.
+    is always right. `last` is a session that is revoked when no other is left, if it is among them:
+    that of who does this, and could not go on without it. Other sessions that somebody has locked
+    are left for the next walk: nobody is waited for. A step takes a little longer than it is given:
+    up to the end of a batch. Raises ``BadCriteria`` where the record's are not those of
+    ``Criteria.to_json``, and, within a transaction of the caller's, Django's ``RuntimeError``.
     """
     record = BulkRevocation.objects.select_related("by").get(pk=record.pk)
     if record.is_finished:
         return None
     run = Run(record, narrowable(Criteria.from_json(record.criteria).sessions()), request=request)
-    return _Walk(run, position or Position(), Deadline(seconds)).go()
+    return _Walk(run, position or Position(), Deadline(seconds), last=last).go()
 
 
 class _Walk:
     """Some of the way through all sessions of a bulk revocation."""
 
-    def __init__(self, run: Run, position: Position, deadline: Deadline) -> None:
+    def __init__(
+        self, run: Run, position: Position, deadline: Deadline, *, last: UUID | None
+    ) -> None:
         self.run, self.deadline = run, deadline
+        self.last = run.leave_for_last(last)
         self.after, self.has_found = position.after, position.has_found
         self.in_windows = position.in_windows
 
@@ -106,6 +111,8 @@ class _Walk:
             self.after = up_to
         if not is_at_end or self.has_found:
             return self._here()
+        if left := list(self.last):
+            self.run.revoke(left, wait=True)
         self.run.close()
         return None
 

@@ -24,9 +24,12 @@ from jwt_sessions.admin.bulk.words import (
     tell_progress,
 )
 from jwt_sessions.admin.permissions import must_spare_superusers
+from jwt_sessions.browser_sessions.visits import visit_of
 from jwt_sessions.models import BulkRevocation
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from django.http import HttpRequest, HttpResponse
     from django.utils.functional import _StrPromise
 
@@ -112,7 +115,11 @@ class StepView(RecordPage):
         position = read_position(self.record, request.POST.get("position", ""))
         try:
             position = sessions.revoke_some(
-                self.record, position=position, seconds=SECONDS, request=request
+                self.record,
+                position=position,
+                seconds=SECONDS,
+                last=_own_session(request),
+                request=request,
             )
             self.record.refresh_from_db()
         except (DatabaseError, InterfaceError):
@@ -142,6 +149,12 @@ class StepView(RecordPage):
             "error": str(error),
         }
         return JsonResponse(facts, status=status)
+
+
+def _own_session(request: HttpRequest) -> UUID | None:
+    """Return the browser session that the operator is signed in by, where there are such."""
+    visit = visit_of(request)
+    return None if visit is None or visit.session is None else visit.session.pk
 
 
 def write_position(record: BulkRevocation, position: sessions.Position | None) -> str:
