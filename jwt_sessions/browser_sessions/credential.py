@@ -72,3 +72,9 @@ class Credential:
     def is_recent(self, max_age: timedelta) -> bool:
         """Return whether the last proof is at most so old."""
         return timezone.now().timestamp() - self.auth_time <= max_age.total_seconds()
+
+
+def sid_in(store: Any) -> UUID | None:
+    """Return the id of the session that a ``request.session`` names, if any."""
+    credential = Credential.read(store)
+    return None if credential is None else credential.sid

@@ -13,14 +13,12 @@ from django.core.exceptions import PermissionDenied
 from django_otp import DEVICE_ID_SESSION_KEY
 
 from jwt_sessions import sessions
-from jwt_sessions.browser_sessions.credential import KEY, Credential
+from jwt_sessions.browser_sessions.credential import KEY, Credential, sid_in
+from jwt_sessions.browser_sessions.foreign import is_code_due, usual_amr
 from jwt_sessions.browser_sessions.judging import names
 from jwt_sessions.browser_sessions.visits import (
     Visit,
-    is_code_due,
     is_switched_on,
-    sid_in,
-    usual_amr,
     visit_of,
 )
 from jwt_sessions.exceptions import SessionLimitReached, UserGone

@@ -4,44 +4,24 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from django.contrib.auth import (
-    BACKEND_SESSION_KEY,
-    HASH_SESSION_KEY,
-    SESSION_KEY,
-    get_user,
-    load_backend,
-)
-from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user
 from django.contrib.auth.models import AnonymousUser
-from django.contrib.sessions.backends.signed_cookies import SessionStore as SignedCookie
-from django.core.signing import b62_decode
 from django.db import IntegrityError
-from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_otp import DEVICE_ID_SESSION_KEY
 
 from jwt_sessions import sessions
 from jwt_sessions.browser_sessions import judging
 from jwt_sessions.browser_sessions.credential import KEY, Credential
-from jwt_sessions.browser_sessions.destinations import (
-    CODE,
-    ENROLLMENT,
-    are_pages_mounted,
-)
-from jwt_sessions.claims import (
-    AMR_MULTIPLE_FACTORS,
-    AMR_ONE_TIME_CODE,
-    AMR_PASSWORD,
-    add_factor,
-)
+from jwt_sessions.browser_sessions.destinations import CODE, ENROLLMENT
+from jwt_sessions.browser_sessions.foreign import is_code_due, sid_of_older, usual_amr
 from jwt_sessions.conf import conf, until_settings_change
 from jwt_sessions.exceptions import UserGone
 from jwt_sessions.mfa import has_second_factor, is_required
 from jwt_sessions.models import RevokedReason
-from jwt_sessions.models.identifiers import named_uuid7
 from jwt_sessions.revocation import may_sign_in
 from jwt_sessions.sessions.refreshing import load_refresh_token
 from jwt_sessions.sessions.seeing import SEEN_FOR
@@ -140,7 +120,7 @@ class Visit:
 
         Who has a second factor, and has not proven it there, is asked for a code.
         """
-        sid = _sid_of_older(self.store)
+        sid = sid_of_older(self.store)
         user: Any = get_user(self.request)
         if not user.is_authenticated:
             return None
@@ -230,41 +210,3 @@ class Visit:
     def _show(self, user: Any) -> None:
         request: Any = self.request
         request.user = request._cached_user = user  # noqa: SLF001 - Django keeps it there
-
-
-def is_code_due(amr: Sequence[str], user: Any) -> bool:
-    """Return whether who is signed in by `amr` must enter a code: where there is a page for it."""
-    is_proven = AMR_MULTIPLE_FACTORS in amr
-    return not is_proven and are_pages_mounted() and has_second_factor(user)
-
-
-def usual_amr(store: Any) -> tuple[str, ...]:
-    """Return what a login by Django's own means has proven, as far as ``request.session`` tells."""
-    amr = []
-    path = store.get(BACKEND_SESSION_KEY)
-    if path in conf.authentication_backends:
-        backend = type(load_backend(path))
-        if getattr(backend, "authenticate", None) is ModelBackend.authenticate:
-            amr.append(AMR_PASSWORD)
-    if store.get(DEVICE_ID_SESSION_KEY):
-        amr = add_factor(amr, [AMR_ONE_TIME_CODE])
-    return tuple(amr)
-
-
-def _sid_of_older(store: Any) -> UUID:
-    """Return the id for a cookie session that has none: one for all requests that bring it at once.
-
-    A signed cookie is good for as long as it lasts, whatever becomes of its session. So that a copy
-    does not bring back what was revoked, its own time counts, not that of the request.
-    """
-    key, moment = str(store.session_key), timezone.now().replace(minute=0, second=0, microsecond=0)
-    if isinstance(store, SignedCookie):
-        _, signed_at, _ = key.rsplit(":", 2)
-        moment = datetime.fromtimestamp(b62_decode(signed_at), tz=UTC)
-    return named_uuid7(moment, key)
-
-
-def sid_in(store: Any) -> UUID | None:
-    """Return the id of the session that a ``request.session`` names, if any."""
-    credential = Credential.read(store)
-    return None if credential is None else credential.sid
