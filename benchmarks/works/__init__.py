@@ -104,7 +104,17 @@ WORKS: Final = (
             "postgresql-prepared": (0.53, 0.70),
         },
     ),
-    Work("page", page.steps, beside="Django", block=50, aim=0.9, must=1.3),
+    Work(
+        "page",
+        page.steps,
+        beside="Django",
+        block=50,
+        goals={
+            "sqlite": (0.80, 1.00),
+            "postgresql": (1.10, 1.40),
+            "postgresql-prepared": (0.95, 1.20),
+        },
+    ),
     _read("HS256", aim=0.4, must=0.7),
     _read("RS256", aim=0.8, must=1.0),
     _read("ES256", aim=0.8, must=1.0),
