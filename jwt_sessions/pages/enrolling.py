@@ -11,22 +11,20 @@ from django.utils.translation import gettext_lazy as _
 from jwt_sessions.claims import add_factor
 from jwt_sessions.exceptions import ProofNeeded
 from jwt_sessions.mfa import enrollment
+from jwt_sessions.mfa.devices import find_device
 from jwt_sessions.mfa.proving import amr_of
 from jwt_sessions.pages.page import Page, limited
 from jwt_sessions.pages.recovery_codes import show_new_codes
 from jwt_sessions.sessions import Refusal
 from jwt_sessions.throttling import CodeThrottle
 from jwt_sessions.two_step_login.forms import CodeForm
+from jwt_sessions.two_step_login.view import WRONG_CODE_IN_SESSION
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from jwt_sessions.models import FactorDevice
 
-WRONG_CODE = _(
-    "This code is not valid. Please try the next one. After several wrong codes, none is valid for "
-    "a while."
-)
 TOO_LATE = _("This took too long. Please begin again.")
 
 
@@ -73,14 +71,15 @@ class EnrollingPage(Page):
             return self.send_to("sign_in")
         if outcome.reason == "device_unknown":
             return self.show_begun(alert=TOO_LATE)
-        form.add_error("code", WRONG_CODE)
+        form.add_error("code", WRONG_CODE_IN_SESSION)
         return self.show_begun(form=form)
 
     def let_count(self, device_id: str, outcome: enrollment.Confirmed) -> HttpResponse:
         """Note in this browser what was proven, and show the recovery codes this once."""
-        device = self.model.objects.get(pk=device_id.rpartition("-")[2])
-        self.visit.prove(add_factor(self.credential.amr, amr_of(device.factor)))
-        django_otp.login(self.request, device)
+        device = find_device(self.person, device_id)
+        if device is not None:  # nobody has removed it meanwhile
+            self.visit.prove(add_factor(self.credential.amr, amr_of(device.method)))
+            django_otp.login(self.request, device.rows().first())
         if outcome.recovery_codes:
             return show_new_codes(self, outcome.recovery_codes, is_first=True)
         self.say(gettext("It counts from now on."))

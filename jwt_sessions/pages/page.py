@@ -164,9 +164,9 @@ class Page(View):
     def send_to(
         self, name: str, *args: Any, and_back: bool = False, query: dict[str, str] | None = None
     ) -> HttpResponseRedirect:
-        """Return a redirect to another page; `and_back` lets it return to this one.
+        """Return a redirect to another page; `and_back` lets that one lead here again.
 
-        There is no page to return to where only a form leads.
+        Or to the overview, where only a form leads here.
         """
         query = dict(query or {})
         if and_back:
