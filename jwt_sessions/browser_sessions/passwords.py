@@ -9,8 +9,7 @@ from django.db import transaction
 
 from jwt_sessions import sessions
 from jwt_sessions.mfa import events
-from jwt_sessions.models import SecurityEventKind
-from jwt_sessions.sessions.announcing import session_alias
+from jwt_sessions.models import SecurityEventKind, session_alias
 from jwt_sessions.sessions.locking import take_turns
 
 if TYPE_CHECKING:

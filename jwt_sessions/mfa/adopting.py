@@ -12,9 +12,8 @@ from django.db import router, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from jwt_sessions.models import EncryptedTOTP
+from jwt_sessions.models import EncryptedTOTP, session_alias
 from jwt_sessions.models.totp import DIGITS, STEP, TOLERANCE
-from jwt_sessions.sessions.announcing import session_alias
 from jwt_sessions.sessions.locking import take_turns
 
 if TYPE_CHECKING:

@@ -22,9 +22,9 @@ from jwt_sessions.models import (
     RecoveryCodes,
     RevokedReason,
     SecurityEventKind,
+    session_alias,
 )
 from jwt_sessions.sessions import revoke_all
-from jwt_sessions.sessions.announcing import session_alias
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

@@ -29,10 +29,10 @@ from jwt_sessions.models import (
     RecoveryCode,
     SecurityEventKind,
     Session,
+    session_alias,
 )
 from jwt_sessions.models.message_device import mask
 from jwt_sessions.sessions import Refusal
-from jwt_sessions.sessions.announcing import session_alias
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -12,9 +12,9 @@ from jwt_sessions import clients, signals
 from jwt_sessions.conf import EMAIL, SMS, TOTP, conf
 from jwt_sessions.delivery import log_failure, mail, mail_address_of
 from jwt_sessions.mfa.devices import device_models
-from jwt_sessions.models import SecurityEvent, SecurityEventKind
+from jwt_sessions.models import SecurityEvent, SecurityEventKind, session_alias
 from jwt_sessions.models.recovery_codes import RECOVERY_CODE
-from jwt_sessions.sessions.announcing import announce, session_alias
+from jwt_sessions.sessions.announcing import announce
 
 if TYPE_CHECKING:
     from django.dispatch import Signal

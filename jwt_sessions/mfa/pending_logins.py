@@ -18,10 +18,9 @@ from jwt_sessions.mfa import recovery_codes
 from jwt_sessions.mfa.devices import has_second_factor, list_devices, methods_of
 from jwt_sessions.mfa.messages import send_to
 from jwt_sessions.mfa.proving import Proof, prove
-from jwt_sessions.models import Among, PendingLogin
+from jwt_sessions.models import Among, PendingLogin, session_alias
 from jwt_sessions.revocation import auth_hashes, is_bound, may_sign_in
 from jwt_sessions.sessions import Refusal, TokenPair
-from jwt_sessions.sessions.announcing import session_alias
 from jwt_sessions.sessions.batching import BATCH_SIZE, let_others_write, lock_next
 from jwt_sessions.sessions.locking import may_lock
 from jwt_sessions.tokens import mint_mfa_token, parse_mfa_token

@@ -15,10 +15,9 @@ from jwt_sessions.conf import SMS
 from jwt_sessions.exceptions import BadKey, JWTSessionsError
 from jwt_sessions.mfa import events
 from jwt_sessions.mfa.devices import OwnedDevice, list_devices, load_all
-from jwt_sessions.models import FactorAllowance, MessageDevice, SecurityEventKind
+from jwt_sessions.models import FactorAllowance, MessageDevice, SecurityEventKind, session_alias
 from jwt_sessions.models.recovery_codes import RECOVERY_CODE, normalize
 from jwt_sessions.sessions import Refusal
-from jwt_sessions.sessions.announcing import session_alias
 from jwt_sessions.sessions.locking import take_turns
 
 if TYPE_CHECKING:

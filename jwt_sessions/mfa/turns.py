@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import IntegrityError, transaction
 
 from jwt_sessions.exceptions import UserGone
-from jwt_sessions.sessions.announcing import session_alias
+from jwt_sessions.models import session_alias
 from jwt_sessions.sessions.locking import take_turns
 
 if TYPE_CHECKING:

@@ -8,7 +8,13 @@ from jwt_sessions.models.pending_login import PendingLogin
 from jwt_sessions.models.recovery_codes import RecoveryCode, RecoveryCodes
 from jwt_sessions.models.refresh_token import RefreshToken
 from jwt_sessions.models.security_event import SecurityEvent, SecurityEventKind
-from jwt_sessions.models.session import RevokedReason, RevokedSession, Session, SessionKind
+from jwt_sessions.models.session import (
+    RevokedReason,
+    RevokedSession,
+    Session,
+    SessionKind,
+    session_alias,
+)
 from jwt_sessions.models.totp import EncryptedTOTP
 
 __all__ = [
@@ -31,4 +37,5 @@ __all__ = [
     "SecurityEventKind",
     "Session",
     "SessionKind",
+    "session_alias",
 ]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
-from django.db import models
+from django.db import models, router
 from django.db.models import Exists, F, OuterRef
 from django.db.models.lookups import IsNull
 from django.utils import timezone
@@ -238,6 +238,11 @@ class Session(models.Model):
     def is_over(self) -> bool:
         """Whether nobody can use it any more."""
         return self.is_revoked or self.is_expired
+
+
+def session_alias() -> str:
+    """Return the alias of the database that sessions are written to."""
+    return router.db_for_write(Session)
 
 
 class RevokedSessionManager(models.Manager.from_queryset(SessionQuerySet)):  # type: ignore[misc]  # made at run time

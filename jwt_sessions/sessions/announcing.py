@@ -7,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.signals import user_logged_in
-from django.db import router, transaction
+from django.db import transaction
 
-from jwt_sessions.models import Session
+from jwt_sessions.models import Session, session_alias
 
 if TYPE_CHECKING:
     from django.dispatch import Signal
@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 
 # Whether what is announced in this context is the login of a session that was just started.
 _of_known_session: ContextVar[bool] = ContextVar("of_known_session", default=False)
-
-
-def session_alias() -> str:
-    """Return the alias of the database that sessions are written to."""
-    return router.db_for_write(Session)
 
 
 def announce(signal: Signal, *, sender: type = Session, **facts: Any) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connections
 
-from jwt_sessions.sessions.announcing import session_alias
+from jwt_sessions.models import session_alias
 from jwt_sessions.sessions.locking import has_locks
 
 if TYPE_CHECKING:

@@ -21,8 +21,9 @@ from jwt_sessions.models import (
     BulkRevocationReason,
     RevokedReason,
     Session,
+    session_alias,
 )
-from jwt_sessions.sessions.announcing import announce, session_alias
+from jwt_sessions.sessions.announcing import announce
 from jwt_sessions.sessions.batching import BATCH_SIZE, let_others_write, lock_next
 from jwt_sessions.sessions.criteria import Criteria
 from jwt_sessions.sessions.locking import has_locks, locks_what_is_named

@@ -11,8 +11,7 @@ from django.db.models import DateTimeField, F, Func, Value, signals
 from django.db.models.lookups import GreaterThanOrEqual
 from django.utils import timezone
 
-from jwt_sessions.models import Among, RefreshToken, SecurityEvent, Session
-from jwt_sessions.sessions.announcing import session_alias
+from jwt_sessions.models import Among, RefreshToken, SecurityEvent, Session, session_alias
 from jwt_sessions.sessions.batching import BATCH_SIZE, let_others_write, lock_next
 from jwt_sessions.sessions.locking import may_lock
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth import get_user_model
 from django.db import connections, transaction
 
-from jwt_sessions.sessions.announcing import session_alias
+from jwt_sessions.models import session_alias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from jwt_sessions.exceptions import TooSlow
-from jwt_sessions.sessions.announcing import session_alias
+from jwt_sessions.models import session_alias
 from jwt_sessions.sessions.bulk import concerned, narrowable
 from jwt_sessions.sessions.sampling import Sample, draw
 from jwt_sessions.sessions.time_limit import Deadline

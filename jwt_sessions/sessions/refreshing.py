@@ -19,9 +19,10 @@ from jwt_sessions.models import (
     SecurityEvent,
     SecurityEventKind,
     Session,
+    session_alias,
 )
 from jwt_sessions.revocation import auth_hashes, why_dead
-from jwt_sessions.sessions.announcing import announce, session_alias
+from jwt_sessions.sessions.announcing import announce
 from jwt_sessions.sessions.changing import rebind
 from jwt_sessions.sessions.locking import may_lock
 from jwt_sessions.sessions.pairs import TokenPair, idle_end, mint_pair

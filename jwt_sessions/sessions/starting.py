@@ -11,9 +11,9 @@ from jwt_sessions import clients, signals
 from jwt_sessions.claims import AMR_PASSWORD
 from jwt_sessions.conf import conf
 from jwt_sessions.exceptions import UserGone
-from jwt_sessions.models import RefreshToken, Session, SessionKind
+from jwt_sessions.models import RefreshToken, Session, SessionKind, session_alias
 from jwt_sessions.revocation import auth_hashes
-from jwt_sessions.sessions.announcing import announce, announce_login, session_alias
+from jwt_sessions.sessions.announcing import announce, announce_login
 from jwt_sessions.sessions.limiting import make_room
 from jwt_sessions.sessions.locking import take_turns
 from jwt_sessions.sessions.pairs import TokenPair, idle_end, mint_pair

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connections
 
-from jwt_sessions.models import SecurityEvent, SecurityEventKind, Session
+from jwt_sessions.models import SecurityEvent, SecurityEventKind, Session, session_alias
 from jwt_sessions.models.identifiers import least_uuid7
-from jwt_sessions.sessions.announcing import session_alias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

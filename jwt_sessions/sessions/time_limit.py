@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from django.db import OperationalError, connections, transaction
 
 from jwt_sessions.exceptions import TooSlow
-from jwt_sessions.sessions.announcing import session_alias
+from jwt_sessions.models import session_alias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,8 +11,7 @@ from django.db.models import Count
 from django.utils.translation import gettext, ngettext
 
 from jwt_sessions.admin.bulk.words import count_sessions, grouped
-from jwt_sessions.models import BulkRevocation, Session
-from jwt_sessions.sessions.announcing import session_alias
+from jwt_sessions.models import BulkRevocation, Session, session_alias
 from jwt_sessions.signals import bulk_revocation_finished
 
 if TYPE_CHECKING:

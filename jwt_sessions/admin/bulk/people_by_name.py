@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.contrib.auth import get_user_model
 
 from jwt_sessions.admin.bulk.fields import read_value
-from jwt_sessions.sessions.announcing import session_alias
+from jwt_sessions.models import session_alias
 
 # Names in one query.
 CHUNK: Final = 1_000

@@ -13,8 +13,7 @@ from django.core import signing
 from jwt_sessions import sessions
 from jwt_sessions.admin.bulk.criteria import is_superuser_known
 from jwt_sessions.exceptions import TooSlow
-from jwt_sessions.models import Session
-from jwt_sessions.sessions.announcing import session_alias
+from jwt_sessions.models import Session, session_alias
 from jwt_sessions.sessions.bulk import concerned
 from jwt_sessions.sessions.previewing import count_about
 from jwt_sessions.sessions.time_limit import Deadline

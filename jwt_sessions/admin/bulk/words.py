@@ -11,9 +11,8 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext, ngettext, pgettext
 
 from jwt_sessions.exceptions import BadCriteria
-from jwt_sessions.models import SessionKind
+from jwt_sessions.models import SessionKind, session_alias
 from jwt_sessions.sessions import Criteria
-from jwt_sessions.sessions.announcing import session_alias
 from jwt_sessions.sessions.criteria import group_model
 
 if TYPE_CHECKING:

@@ -26,8 +26,8 @@ from jwt_sessions.models import (
     RecoveryCode,
     RecoveryCodes,
     SecurityEvent,
+    session_alias,
 )
-from jwt_sessions.sessions.announcing import session_alias
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -18,8 +18,7 @@ from jwt_sessions.admin.factors.person import AboutPersonView, say_devices, say_
 from jwt_sessions.admin.permissions import RESET_SECOND_FACTOR
 from jwt_sessions.exceptions import UserGone
 from jwt_sessions.mfa.changing import REASON_LENGTH, Reset
-from jwt_sessions.models import Session
-from jwt_sessions.sessions.announcing import session_alias
+from jwt_sessions.models import Session, session_alias
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse

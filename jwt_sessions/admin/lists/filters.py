@@ -19,9 +19,14 @@ from django.utils.translation import gettext_lazy as _
 
 from jwt_sessions.admin.lists.finding import find_record
 from jwt_sessions.admin.permissions import may_view
-from jwt_sessions.models import RefreshToken, RevokedReason, SecurityEventKind, SessionKind
+from jwt_sessions.models import (
+    RefreshToken,
+    RevokedReason,
+    SecurityEventKind,
+    SessionKind,
+    session_alias,
+)
 from jwt_sessions.models.identifiers import least_uuid7
-from jwt_sessions.sessions.announcing import session_alias
 from jwt_sessions.sessions.criteria import CONDITIONS
 
 if TYPE_CHECKING:

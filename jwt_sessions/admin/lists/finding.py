@@ -14,8 +14,7 @@ from django.db.models import Q, UUIDField
 
 from jwt_sessions import clients
 from jwt_sessions.exceptions import BadCriteria
-from jwt_sessions.models import Among, BulkRevocation
-from jwt_sessions.sessions.announcing import session_alias
+from jwt_sessions.models import Among, BulkRevocation, session_alias
 from jwt_sessions.sessions.criteria import address_range
 
 if TYPE_CHECKING:
