@@ -34,6 +34,7 @@ ADDRESS: Final = "192.0.2.1"
 class Bearer(NamedTuple):
     """Who is expected to be found by an access token."""
 
+    pk: int
     username: str
     access: str
 
@@ -73,13 +74,13 @@ def _ours() -> Iterator[Bearer]:
     Session.objects.bulk_create(sessions)
     RefreshToken.objects.bulk_create([session.refresh_token for session in sessions])
     for session in sessions:
-        yield Bearer(session.user.username, mint_access_token(session, now=now))
+        yield Bearer(session.user.pk, session.user.username, mint_access_token(session, now=now))
 
 
 def _theirs() -> Iterator[Bearer]:
     for user in users():
         for _ in range(TOKENS_OF_EACH):
-            yield Bearer(user.username, str(AccessToken.for_user(user)))
+            yield Bearer(user.pk, user.username, str(AccessToken.for_user(user)))
 
 
 @cache

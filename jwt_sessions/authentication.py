@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from rest_framework.authentication import BaseAuthentication
@@ -21,7 +22,7 @@ from jwt_sessions.http_errors import (
 )
 from jwt_sessions.mfa import policy
 from jwt_sessions.mfa.devices import has_second_factor
-from jwt_sessions.revocation import attach_live_session
+from jwt_sessions.revocation import LazyUser, attach_live_session, is_revoked, known_from
 from jwt_sessions.tokens import parse_access_token
 
 if TYPE_CHECKING:
@@ -36,11 +37,14 @@ logger = logging.getLogger(__name__)
 class JWTSessionAuthentication(BaseAuthentication):
     """Take an access token whose session lives: one query for the session and its user.
 
-    ``request.user`` is the user, ``request.auth`` the ``SessionAccessToken``.
+    ``request.user`` is the user, ``request.auth`` the ``SessionAccessToken``. With REVOCATION_CHECK
+    "cached" there is no query until the user, or the token's session, is touched.
     """
 
     # Whether a person who must enroll a second factor first may come in.
     admits_enrollment = False
+    # Whether the database is asked whatever REVOCATION_CHECK says.
+    asks_database = False
 
     def authenticate(self, request: Request) -> tuple[Any, SessionAccessToken] | None:
         """Return the user and the token, or None where no token is presented.
@@ -52,16 +56,16 @@ class JWTSessionAuthentication(BaseAuthentication):
             token = read_access_token(request)
             if token is None:
                 return None
-            reason = attach_live_session(token)
+            is_dead = None if self.asks_database else is_revoked(token.sid)
         except OUTAGES as error:
             logger.exception("an access token cannot be judged")
             raise ServiceUnavailable from error
-        if token.session is None:
-            logger.debug("access token %s refused: %s", token["jti"], reason)
-            raise TokenNotValid
+        if is_dead:
+            raise _refusal(token, "session_revoked")
+        user = read_session(token).user if is_dead is None else _let_be_found(token)
         if not self.admits_enrollment:
             self.ask_for_second_factor(token)
-        return token.session.user, token
+        return user, token
 
     def ask_for_second_factor(self, token: SessionAccessToken) -> None:
         """Keep out who must have a second factor and has not proven one in this session.
@@ -85,10 +89,46 @@ class JWTSessionAuthentication(BaseAuthentication):
         return challenge(error)
 
 
-class EnrollmentAuthentication(JWTSessionAuthentication):
+class DatabaseJWTSessionAuthentication(JWTSessionAuthentication):
+    """The same, and ask the database whatever REVOCATION_CHECK says: for what is most precious."""
+
+    asks_database = True
+
+
+class EnrollmentAuthentication(DatabaseJWTSessionAuthentication):
     """The same, and let in who must enroll a second factor first: for the views to do so by."""
 
     admits_enrollment = True
+
+
+def read_session(token: SessionAccessToken) -> Session:
+    """Return the session of a token, with its user, if it lives. One query.
+
+    Raises ``TokenNotValid`` and ``ServiceUnavailable``.
+    """
+    try:
+        reason = attach_live_session(token)
+    except OUTAGES as error:
+        logger.exception("an access token cannot be judged")
+        raise ServiceUnavailable from error
+    if reason is not None:
+        raise _refusal(token, reason)
+    return cast("Session", token.session)
+
+
+def _let_be_found(token: SessionAccessToken) -> LazyUser:
+    """Return the user of a session that is known to live, both of them still to be read."""
+    try:
+        known = known_from(token["sub"])
+    except ValueError as error:
+        raise _refusal(token, "wrong_subject") from error
+    token.belong_to_found(partial(read_session, token))
+    return LazyUser(lambda: cast("Session", token.session).user, **known)
+
+
+def _refusal(token: SessionAccessToken, reason: str) -> TokenNotValid:
+    logger.debug("access token %s refused: %s", token["jti"], reason)
+    return TokenNotValid()
 
 
 def read_access_token(request: Request) -> SessionAccessToken | None:

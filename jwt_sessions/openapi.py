@@ -20,7 +20,11 @@ from rest_framework import serializers
 
 from jwt_sessions.api import mfa_serializers as mfa
 from jwt_sessions.api import serializers as ours
-from jwt_sessions.authentication import EnrollmentAuthentication, JWTSessionAuthentication
+from jwt_sessions.authentication import (
+    DatabaseJWTSessionAuthentication,
+    EnrollmentAuthentication,
+    JWTSessionAuthentication,
+)
 from jwt_sessions.conf import conf
 
 
@@ -122,8 +126,12 @@ HEADERS: Final = [
 ]
 
 
-# One scheme for both: whoever has a session may enter what one that must enroll first may.
-for _class in (JWTSessionAuthentication, EnrollmentAuthentication):
+# One scheme for all: whoever has a session may enter what one that must enroll first may.
+for _class in (
+    JWTSessionAuthentication,
+    DatabaseJWTSessionAuthentication,
+    EnrollmentAuthentication,
+):
     set_override(_class, "suppress_collision_warning", True)
 
 

@@ -142,7 +142,7 @@ class HasCode(BasePermission):
 
 def read_token(request: Request) -> SessionAccessToken:
     """Return the access token of ours that was presented. Raises ``NotAuthenticated``."""
-    if not isinstance(request.auth, SessionAccessToken) or request.auth.session is None:
+    if not isinstance(request.auth, SessionAccessToken) or not request.auth.is_accepted:
         raise NotAuthenticated
     return request.auth
 

@@ -114,7 +114,12 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 # As W015 asks for: the admin has the pages of django-otp's plugins.
 OTP_ADMIN_HIDE_SENSITIVE_DATA = True
-JWT_SESSIONS = {"ISSUER": "https://issuer.example"}
+JWT_SESSIONS = {
+    "ISSUER": "https://issuer.example",
+    "REVOCATION_CHECK": os.environ.get("TEST_REVOCATION_CHECK", "database"),
+}
+# A test is one process, with a few exceptions, which say what cache they share.
+SILENCED_SYSTEM_CHECKS = ["jwt_sessions.E030"]
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["jwt_sessions.authentication.JWTSessionAuthentication"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

@@ -62,8 +62,8 @@ def authenticate_steps(side: Side, *, databases: Databases) -> Iterator[Callable
     for call, username in cycle(calls):
         connect_to(database)
         yield call
-        if call.username != username:
-            raise WrongAnswer(f"{call.username} was found, not {username}")
+        if call.found != username:
+            raise WrongAnswer(f"{call.found} was found, not {username}")
 
 
 def refresh_steps(side: Side, *, databases: Databases) -> Iterator[Callable[[], object]]:

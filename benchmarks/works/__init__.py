@@ -19,7 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.keys import settings_to_sign_with
-from benchmarks.settings import JWT_SESSIONS
+from benchmarks.settings import JWT_SESSIONS, REDIS
 from benchmarks.works import authenticate, code, login, mint, page, read, refresh
 from jwt_sessions.rates import DEFAULT_THROTTLE_RATES
 
@@ -64,6 +64,12 @@ THROTTLED: Final = {
 }
 
 
+CACHED: Final = {
+    "CACHES": {"default": REDIS},
+    "JWT_SESSIONS": {**JWT_SESSIONS, "REVOCATION_CHECK": "cached"},
+}
+
+
 def _read(algorithm: str, *, aim: float, must: float) -> Work:
     return Work(
         f"read {algorithm}",
@@ -103,6 +109,19 @@ WORKS: Final = (
             "postgresql": (0.68, 0.85),
             "postgresql-prepared": (0.53, 0.70),
         },
+    ),
+    Work(
+        "authenticate, cached",
+        partial(authenticate.steps, touches_user=False),
+        block=50,
+        settings=CACHED,
+        goals={"postgresql": (0.35, 0.50)},
+    ),
+    Work(
+        "the same, user touched",
+        authenticate.steps,
+        block=50,
+        settings=CACHED,
     ),
     Work(
         "page",

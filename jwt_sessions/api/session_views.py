@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from jwt_sessions import sessions
 from jwt_sessions.api.serializers import RenameSerializer, SessionSerializer
 from jwt_sessions.api.views import SessionAPIView
-from jwt_sessions.authentication import JWTSessionAuthentication
+from jwt_sessions.authentication import DatabaseJWTSessionAuthentication
 from jwt_sessions.claims import parse_uuid
 from jwt_sessions.models import RevokedReason, Session
 from jwt_sessions.permissions import HasSession
@@ -45,7 +45,7 @@ class NewestFirstPagination(CursorPagination):
 class OwnSessionsView(SessionAPIView):
     """What the views of this module share: a caller with a session."""
 
-    authentication_classes = [JWTSessionAuthentication]
+    authentication_classes = [DatabaseJWTSessionAuthentication]
     permission_classes = [HasSession]
 
     @property

@@ -26,10 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 __all__ = [
+    "CACHED",
+    "DATABASE",
     "EMAIL",
     "END_OLDEST",
     "ENROLLABLE_METHODS",
     "REFUSE",
+    "REVOCATION_CHECKS",
     "SESSION_LIMIT_POLICIES",
     "SMS",
     "TAKEN_FROM_SIMPLE_JWT",
@@ -43,6 +46,11 @@ __all__ = [
 END_OLDEST: Final = "end_oldest"
 REFUSE: Final = "refuse"
 SESSION_LIMIT_POLICIES: Final = (END_OLDEST, REFUSE)
+
+# How a request learns whether the session of its token is revoked.
+DATABASE: Final = "database"
+CACHED: Final = "cached"
+REVOCATION_CHECKS: Final = (DATABASE, CACHED)
 
 
 class Settings(KeySettings, SecondFactorSettings):
@@ -132,6 +140,22 @@ class Settings(KeySettings, SecondFactorSettings):
         return function
 
     # Requests
+
+    @property
+    def REVOCATION_CHECK(self) -> str:
+        """How a request learns whether its session is revoked: one of REVOCATION_CHECKS."""
+        return str(self.get("REVOCATION_CHECK", DATABASE))
+
+    @property
+    def REVOCATION_CACHE(self) -> str:
+        """The name in ``CACHES`` of the cache of "cached", which all processes share."""
+        return str(self.get("REVOCATION_CACHE", "default"))
+
+    @property
+    def REVOCATION_MAX_DELAY(self) -> timedelta:
+        """How late a revocation may be noticed, with "cached", if the cache does not tell of it."""
+        delay: timedelta = self.get("REVOCATION_MAX_DELAY", timedelta(seconds=5))
+        return delay
 
     @property
     def AUTH_HEADER_TYPES(self) -> tuple[str, ...]:

@@ -75,10 +75,11 @@ class SessionQuerySet(PrimaryQuerySet["Session"]):
         reason: RevokedReason,
         by: AbstractBaseUser | None = None,
         bulk_revocation: BulkRevocation | None = None,
+        at: datetime | None = None,
     ) -> int:
         """Revoke those that are not revoked yet, in one UPDATE; return how many that were."""
         return self.unrevoked().update(
-            revoked_at=timezone.now(),
+            revoked_at=at or timezone.now(),
             revoked_reason=reason,
             revoked_by=by,
             bulk_revocation=bulk_revocation,

@@ -23,6 +23,7 @@ from jwt_sessions.models import (
     Session,
     session_alias,
 )
+from jwt_sessions.revocation import tell_of_revoked
 from jwt_sessions.sessions.announcing import announce
 from jwt_sessions.sessions.batching import BATCH_SIZE, let_others_write, lock_next
 from jwt_sessions.sessions.criteria import Criteria
@@ -233,9 +234,9 @@ class Run:
         with transaction.atomic(using=self.alias, durable=True):
             rows = Session.objects.filter(Among("pk", ids))
             if has_locks():
-                free = lock_next(rows.unrevoked().order_by("pk"), len(ids), wait=wait)
-                rows = Session.objects.filter(Among("pk", free))
-                if free and locks_what_is_named():
+                ids = lock_next(rows.unrevoked().order_by("pk"), len(ids), wait=wait)
+                rows = Session.objects.filter(Among("pk", ids))
+                if ids and locks_what_is_named():
                     # It would be shared at first, and then be wanted for the count, and by whoever
                     # deletes the person who does this.
                     self._rows().select_for_update().values_list("pk").first()
@@ -244,6 +245,7 @@ class Run:
             count = rows.revoke(reason=RevokedReason.REVOKED_BY_STAFF, bulk_revocation=self.record)
             if count:
                 self._rows().update(done=F("done") + count)
+                tell_of_revoked(ids)
                 self._announce(count)
         return count
 

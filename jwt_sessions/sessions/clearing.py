@@ -12,6 +12,7 @@ from django.db.models.lookups import GreaterThanOrEqual
 from django.utils import timezone
 
 from jwt_sessions.models import Among, RefreshToken, SecurityEvent, Session, session_alias
+from jwt_sessions.revocation import window_length
 from jwt_sessions.sessions.batching import BATCH_SIZE, let_others_write, lock_next
 from jwt_sessions.sessions.locking import may_lock
 
@@ -40,10 +41,11 @@ def clear_expired(
 ) -> int:
     """Delete the sessions that expired or were revoked so long ago; return how many.
 
-    A revoked one is kept for `retain_revoked` after its revocation, whenever it would have
-    expired. Each `batch_size` of them go in a transaction of their own, and what was done before
-    an error stays done. `limit` says how many at most. `progress` is told how many are done, after
-    each batch. Several may be at it at once, and share the work.
+    A revoked one is kept for `retain_revoked` after its revocation, whenever it would have expired,
+    and in any case for as long as it may have access tokens. Each `batch_size` of them go in a
+    transaction of their own, and what was done before an error stays done. `limit` says how many at
+    most. `progress` is told how many are done, after each batch. Several may be at it at once, and
+    share the work.
 
     Security events stay, and no longer name the session. Where a project has foreign keys to
     sessions, or listens to their deletion, it is Django that deletes, with all that follows.
@@ -72,6 +74,8 @@ def count_expired(
 def walks(*, retain_expired: timedelta, retain_revoked: timedelta) -> tuple[Walk, Walk]:
     """Return the walks through those that expired, and through those that were revoked."""
     now = timezone.now()
+    # Its access tokens must be found to be revoked for as long as they last.
+    retain_revoked = max(retain_revoked, window_length())
     expired = Session.objects.filter(revoked_at=None, expires_at__lte=_before(now, retain_expired))
     revoked = Session.objects.filter(revoked_at__lte=_before(now, retain_revoked))
     # The first column is NULL there. MariaDB sees that the index has the order if it is left out,

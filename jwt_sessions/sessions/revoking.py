@@ -1,14 +1,18 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
 
 from jwt_sessions import signals
 from jwt_sessions.models import RefreshToken, RevokedReason, SecurityEvent, Session
-from jwt_sessions.revocation import auth_hashes
+from jwt_sessions.revocation import auth_hashes, tell_of_revoked
 from jwt_sessions.sessions.announcing import announce
 from jwt_sessions.sessions.locking import naming, take_turns
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
     from uuid import UUID
 
     from django.contrib.auth.models import AbstractBaseUser
@@ -97,10 +101,15 @@ def revoke_set(
     by: AbstractBaseUser | None = None,
     request: HttpRequest | None = None,
 ) -> int:
-    """Revoke the sessions of a query that are not revoked yet, and announce it; return how many."""
+    """Revoke the sessions of a query that are not revoked yet, and announce it; return how many.
+
+    It is about one session, or about some of a user.
+    """
+    at = timezone.now()
     with naming(by):
-        count = concerned.revoke(reason=reason, by=by)
+        count = concerned.revoke(reason=reason, by=by, at=at)
     if count:
+        tell_of_revoked([session_id] if session_id else _revoked(of=user, at=at))
         announce(
             signals.session_revoked,
             session_id=session_id,
@@ -111,3 +120,9 @@ def revoke_set(
             request=request,
         )
     return count
+
+
+def _revoked(*, of: Any, at: datetime) -> Iterable[UUID]:
+    """Return a query for the sessions of a user that were just revoked."""
+    theirs = Session.objects.filter(user=of, revoked_at=at)
+    return theirs.order_by().values_list("pk", flat=True)

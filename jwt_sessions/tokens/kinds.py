@@ -11,6 +11,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from jwt_sessions.conf import conf
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
     from uuid import UUID
 
@@ -20,16 +21,39 @@ if TYPE_CHECKING:
 class SessionAccessToken(AccessToken):
     """A good access token. Reads like simplejwt's: ``token["user_id"]``, ``token.get(...)``.
 
-    `session` is the live ``Session`` it belongs to.
+    `session` is the live ``Session`` it belongs to, with its user; None where nobody has asked
+    whether it lives. Where that was told without the row, the row is read when it is touched. What
+    the authentication class raises for a dead session, the touch may raise then.
     """
 
     def __init__(self, payload: dict[str, Any], sid: UUID) -> None:
         # simplejwt's own __init__ would decode and judge the token; that is done by now.
         self.payload = payload
         self.sid = sid
-        self.session: Session | None = None
+        self._session: Session | None = None
+        self._find_session: Callable[[], Session] | None = None
         # Whether a code came with the same request, and was good.
         self.has_proven_code = False
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the session was found to live. Reads no row."""
+        return self._session is not None or self._find_session is not None
+
+    @property
+    def session(self) -> Session | None:
+        """The session that it belongs to."""
+        if self._session is None and self._find_session is not None:
+            self._session = self._find_session()
+        return self._session
+
+    def belong_to(self, session: Session) -> None:
+        """Note the session, which lives."""
+        self._session = session
+
+    def belong_to_found(self, find: Callable[[], Session]) -> None:
+        """Note that the session lives, and what reads it when it is touched."""
+        self._find_session = find
 
     @property
     def current_time(self) -> datetime:  # type: ignore[override]  # simplejwt writes it, we do not

@@ -1,4 +1,4 @@
-"""Whether a session is revoked, or dead for another reason."""
+"""Whether a session lives, by its row."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def find_session(sid: UUID) -> Session | None:
 def attach_live_session(token: SessionAccessToken) -> str | None:
     """Put the token's session on ``token.session`` if it lives; else return why it does not.
 
-    This is the check of every request: one query.
+    One query.
     """
     session = find_session(token.sid)
     if session is None:
@@ -44,7 +44,7 @@ def attach_live_session(token: SessionAccessToken) -> str | None:
     # One spelling names one person, and a changed user id makes a token stale.
     if token["sub"] != user_id_of(session.user):
         return "wrong_subject"
-    token.session = session
+    token.belong_to(session)
     return None
 
 
