@@ -98,7 +98,7 @@ def test_an_access_token_works_until_it_expires_and_its_leeway_after(phone, cloc
 @pytest.mark.parametrize("spelling", ["+{}", " {}", "{} ", "0{}", "{}.0", "{}_0", "٣", ""])
 def test_a_user_id_has_one_spelling(phone, alice, spelling, monkeypatch):
     other = spelling.format(alice.pk)
-    monkeypatch.setattr("jwt_sessions.revocation.user_id_of", lambda user: other)
+    monkeypatch.setattr("jwt_sessions.revocation.judging.user_id_of", lambda user: other)
     assert phone.call_protected().status_code == 401
 
 

@@ -61,7 +61,7 @@ def test_it_says_nothing_where_it_is_told_to(over):
     [
         (["--expired-for=7d"], 2),
         (["--revoked-for=101d"], 3),
-        (["--revoked-for=0d"], 6),
+        (["--revoked-for=0d"], 5),  # the last one may have access tokens yet
         (["--expired-for=999999w", "--revoked-for=999999w"], 0),
         (["--limit=4"], 4),
         (["--limit=4", "--batch-size=1"], 4),

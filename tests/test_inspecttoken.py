@@ -152,7 +152,7 @@ def test_a3_nothing_in_a_token_reaches_the_terminal_as_a_command(pair):
 def reasons_in_the_code():
     """Every reason that is raised or returned where a token is judged."""
     package = Path(jwt_sessions.__file__).parent
-    judges = ["claims.py", "revocation.py", "sessions/verifying.py", "tokens/reading.py"]
+    judges = ["claims.py", "revocation/judging.py", "sessions/verifying.py", "tokens/reading.py"]
     for path in [package / name for name in [*judges, "tokens/parsing.py"]]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ValueError":
