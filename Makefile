@@ -30,9 +30,13 @@ check: $(STAMP) catalogues  ## style, types, floors, templates, migrations
 # What PostgreSQL is asked by prepared statements, too.
 PREPARED = tests/test_compiled.py tests/test_authentication.py tests/test_outage.py $(wildcard tests/test_sessions_*.py tests/test_api_*.py)
 
+# What must be the same with the cached check of revocations.
+CACHED = $(PREPARED) tests/test_permissions.py tests/test_step_up_permissions.py $(wildcard tests/test_second_factor_[!c]*.py)
+
 test-all: $(STAMP) $(MARIADB_STAMP) catalogues  ## the same on PostgreSQL and MariaDB, and at both ends of what we support, with other user models
 	TEST_DATABASE=postgresql $(BIN)/python -m pytest -n auto -q -m "not once"
 	TEST_DATABASE=postgresql TEST_PREPARED=yes $(BIN)/python -m pytest -n auto -q -m "not once and not races" $(PREPARED)
+	TEST_DATABASE=postgresql TEST_REVOCATION_CHECK=cached $(BIN)/python -m pytest -n auto -q -m "not once and not races" $(CACHED)
 	TEST_DATABASE=mariadb $(BIN)/python -m pytest -n auto -q -m "not once"
 	sh tests/at_both_ends.sh
 
