@@ -93,6 +93,12 @@ if DEMO_KEYS.is_dir():
 if os.environ.get("THROTTLES") == "off":
     JWT_SESSIONS["THROTTLE_RATES"] = None
 
+# DEMO_REDIS=redis://127.0.0.1:6379 shows the check of sessions that asks no query.
+if demo_redis := os.environ.get("DEMO_REDIS"):
+    REDIS_CACHE = "django.core.cache.backends.redis.RedisCache"
+    CACHES = {"default": {"BACKEND": REDIS_CACHE, "LOCATION": demo_redis, "KEY_PREFIX": "demo"}}
+    JWT_SESSIONS["REVOCATION_CHECK"] = "cached"
+
 LOGIN_URL = "jwt_sessions_pages:sign_in"
 
 REST_FRAMEWORK = {
