@@ -45,13 +45,13 @@ def wait_for_port(port):
 class RedisServer:
     """A Redis that keeps nothing, on a port of its own."""
 
-    def __init__(self):
-        self.program, self.port = need("redis-server"), free_port()
+    def __init__(self, *options):
+        self.program, self.port, self.options = need("redis-server"), free_port(), options
         self.start()
 
     def start(self):
         command = [self.program, "--port", str(self.port), "--bind", "127.0.0.1"]
-        command += ["--save", "", "--appendonly", "no"]
+        command += ["--save", "", "--appendonly", "no", *self.options]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         wait_for_port(self.port)
 
