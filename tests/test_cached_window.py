@@ -18,7 +18,7 @@ from jwt_sessions.revocation.window import read_window
 from tests.cached import DELAY, LIFETIME, WINDOW, Process, later, revoke_now, revoke_untold
 from tests.many_sessions import begin
 from tests.people import Device
-from tests.test_replica import replicate, unasked  # noqa: F401  # a fixture
+from tests.test_replica import unasked
 
 proves = pytest.mark.proves
 
@@ -86,15 +86,24 @@ def test_p1_what_is_cleared_stays_refused(phone, other, clock, store):
 
 @proves("V9", "P1", "V1")
 @pytest.mark.django_db(transaction=True, databases=["default", "accounts"])
-def test_v9_the_window_is_read_from_the_primary(phone, replicate, store, other, monotonic):  # noqa: F811
-    replicate()
+def test_v9_the_window_is_read_from_the_primary(phone, other, monotonic, settings):
+    settings.DATABASE_ROUTERS = ["tests.test_replica.Replica"]
     with unasked():
         assert other.ask(phone) == (200, 1)
         revoke_untold(phone)
         monotonic.shift(DELAY + 0.001)
         assert other.ask(phone) == (401, 1)
-        assert Process().ask(phone, "/precious/").status == 401
         assert other.knows == [phone.session.pk]
+
+
+@proves("V9", "P1", "V2")
+@pytest.mark.django_db(transaction=True, databases=["default", "accounts"])
+def test_v9_a_user_who_is_touched_is_read_from_the_primary(phone, alice, other, settings):
+    settings.DATABASE_ROUTERS = ["tests.test_replica.Replica"]
+    with unasked():
+        assert other.ask(phone, "/name/").status == other.ask(phone, "/precious/").status == 200
+        type(alice).objects.using("default").filter(pk=alice.pk).update(is_active=False)
+        assert other.ask(phone, "/name/").status == other.ask(phone, "/precious/").status == 401
 
 
 # When there is too much of it
