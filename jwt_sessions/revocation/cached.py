@@ -49,6 +49,8 @@ class CachedCheck:
         self.knowledge: Knowledge | None = None
         self._reading = Lock()
         self._not_before = 0.0
+        # What was read up to this moment lacks something that nobody was told of.
+        self._lacking_until = 0.0
 
     def is_revoked(self, sid: UUID) -> bool | None:
         """Return whether a session is revoked; None: that is for the database to say."""
@@ -72,14 +74,15 @@ class CachedCheck:
     def tell(self, sids: Collection[UUID]) -> None:
         """Tell the other processes that these sessions are revoked."""
         if not self.cache.tell(sids):
-            # The others learn of it in time; whoever asks here need not wait for that.
-            self.knowledge = None
+            # The others learn of it in time; whoever asks here need not wait for that. Another
+            # thread may be about to put down what it has read before.
+            self._lacking_until = monotonic()
 
     def _current(self) -> Knowledge | None:
         """Return what is known, if it is young enough; read it anew in time."""
         known, now = self.knowledge, monotonic()
         delay = conf.REVOCATION_MAX_DELAY.total_seconds()
-        if known is None or now - known.read_at > delay:
+        if known is None or now - known.read_at > delay or known.read_at <= self._lacking_until:
             return self._read()
         if now - known.read_at > delay / 2:
             # Before it is too old: so nobody has to ask the database while one reads.
