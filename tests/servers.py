@@ -43,15 +43,16 @@ def wait_for_port(port):
 
 
 class RedisServer:
-    """A Redis that keeps nothing, on a port of its own."""
+    """A Redis on a port of its own, that keeps nothing but what it is told to save."""
 
-    def __init__(self):
-        self.program, self.port = need("redis-server"), free_port()
+    def __init__(self, folder=None):
+        self.program, self.port, self.folder = need("redis-server"), free_port(), folder
         self.start()
 
     def start(self):
         command = [self.program, "--port", str(self.port), "--bind", "127.0.0.1"]
         command += ["--save", "", "--appendonly", "no"]
+        command += ["--dir", str(self.folder)] if self.folder else []
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         wait_for_port(self.port)
 
@@ -59,13 +60,34 @@ class RedisServer:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    def pause(self):
+        """Let it hang: it takes connections and questions, and answers none."""
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
+
+    def go_on(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def say(self, *command):
+        """Send it a command, and return the answer."""
+        from redis import Redis
+
+        with Redis(port=self.port, socket_timeout=10) as client:
+            return client.execute_command(*command)
+
+    def save(self):
+        """Keep what there is now in its folder: that is what it starts with from now on."""
+        self.say("SAVE")
+
+    def caches_at(self, port):
+        """What CACHES says to use it by that port."""
+        backend = "django.core.cache.backends.redis.RedisCache"
+        return {"default": {"BACKEND": backend, "LOCATION": f"redis://127.0.0.1:{port}"}}
+
     @property
     def caches(self):
         """What CACHES says to use it."""
-        backend = "django.core.cache.backends.redis.RedisCache"
-        return {
-            "default": {"BACKEND": backend, "LOCATION": f"redis://127.0.0.1:{self.port}"},
-        }
+        return self.caches_at(self.port)
 
 
 class Line:
