@@ -79,7 +79,8 @@ class RedisServer:
         """Keep what there is now in its folder: that is what it starts with from now on."""
         self.say("SAVE")
 
-    def caches_at(self, port):
+    @staticmethod
+    def caches_at(port):
         """What CACHES says to use it by that port."""
         backend = "django.core.cache.backends.redis.RedisCache"
         return {"default": {"BACKEND": backend, "LOCATION": f"redis://127.0.0.1:{port}"}}

@@ -214,12 +214,12 @@ class OtherProcess:
             return act(*arguments, **options)
 
 
-def settings_of(redis, port, *, delay):
-    """The settings of a site that asks this Redis, and counts its limits elsewhere."""
+def settings_of(port, *, delay):
+    """The settings of a site that asks the Redis at that port, and counts its limits elsewhere."""
     from django.conf import settings
 
     return {
-        "CACHES": {**settings.CACHES, "revocations": redis.caches_at(port)["default"]},
+        "CACHES": {**settings.CACHES, "revocations": RedisServer.caches_at(port)["default"]},
         "ROOT_URLCONF": "tests.troubled_urls",
         "JWT_SESSIONS": {
             **settings.JWT_SESSIONS,
