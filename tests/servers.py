@@ -43,15 +43,16 @@ def wait_for_port(port):
 
 
 class RedisServer:
-    """A Redis that keeps nothing, on a port of its own."""
+    """A Redis that keeps nothing, on a port of its own; other hosts reach it at `addresses`."""
 
-    def __init__(self, *options):
-        self.program, self.port, self.options = need("redis-server"), free_port(), options
+    def __init__(self, *options, addresses=()):
+        self.program, self.port = need("redis-server"), free_port()
+        self.options, self.addresses = options, ("127.0.0.1", *addresses)
         self.start()
 
     def start(self):
-        command = [self.program, "--port", str(self.port), "--bind", "127.0.0.1"]
-        command += ["--save", "", "--appendonly", "no", *self.options]
+        command = [self.program, "--port", str(self.port), "--bind", *self.addresses]
+        command += ["--save", "", "--appendonly", "no", "--protected-mode", "no", *self.options]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         wait_for_port(self.port)
 
@@ -59,13 +60,35 @@ class RedisServer:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    def pause(self):
+        """Let it hang: it takes connections and questions, and answers none."""
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
+
+    def go_on(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def say(self, *command):
+        """Send it a command, and return the answer."""
+        from redis import Redis
+
+        with Redis(port=self.port, socket_timeout=10) as client:
+            return client.execute_command(*command)
+
+    def save(self):
+        """Keep what there is now in its folder: that is what it starts with from now on."""
+        self.say("SAVE")
+
+    @staticmethod
+    def caches_at(port):
+        """What CACHES says to use it by that port."""
+        backend = "django.core.cache.backends.redis.RedisCache"
+        return {"default": {"BACKEND": backend, "LOCATION": f"redis://127.0.0.1:{port}"}}
+
     @property
     def caches(self):
         """What CACHES says to use it."""
-        backend = "django.core.cache.backends.redis.RedisCache"
-        return {
-            "default": {"BACKEND": backend, "LOCATION": f"redis://127.0.0.1:{self.port}"},
-        }
+        return self.caches_at(self.port)
 
 
 class Line:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 EPOCH: Final = "jwt_sessions:epoch"
+# What the key of a revoked session holds.
+REVOKED: Final = 1
 # More keys than these are not set: a new epoch tells of all at once.
 MOST_KEYS: Final = 1_000
 # Seconds that a server may take, where OPTIONS of CACHES does not say. The database is asked then,
@@ -53,20 +55,12 @@ class SharedCache:
 
         One round trip. Raises ``CacheFailed``.
         """
-        key = _key_of(sid)
-        found = self._ask(lambda cache: cache.get_many((EPOCH, key)))
-        return found.get(EPOCH), key in found
+        found: tuple[Any, bool] = self._ask(lambda cache: _look(cache, _key_of(sid)))
+        return found
 
     def read_epoch(self) -> Any:
         """Return the epoch, or begin one where there is none. Raises ``CacheFailed``."""
-        epoch = self._ask(lambda cache: cache.get(EPOCH))
-        if epoch is None:
-            # Others may begin one at this moment: the first one counts.
-            self._ask(lambda cache: cache.add(EPOCH, _new_epoch(), None))
-            epoch = self._ask(lambda cache: cache.get(EPOCH))
-        if epoch is None:
-            raise CacheFailed("it keeps nothing")
-        return epoch
+        return self._ask(_read_epoch)
 
     def tell(self, sids: Collection[UUID]) -> bool:
         """Tell all processes that these sessions are revoked; more than MOST_KEYS stand for all.
@@ -79,7 +73,7 @@ class SharedCache:
                 cache.set(EPOCH, _new_epoch(), None)
                 return True
             seconds = int(window_length().total_seconds())
-            lost = cache.set_many({_key_of(sid): 1 for sid in sids}, seconds)
+            lost = cache.set_many({_key_of(sid): REVOKED for sid in sids}, seconds)
         except Exception:
             logger.exception("the cache could not be told of revoked sessions")
             return False
@@ -144,6 +138,25 @@ def _open_redis() -> BaseCache | None:
     cache = RedisCache(params.pop("LOCATION", ""), params)
     cache._class = KeptClient  # type: ignore[attr-defined]  # noqa: SLF001 - it has no other way to be told
     return cache
+
+
+def _look(cache: BaseCache, key: str) -> tuple[Any, bool]:
+    found = cache.get_many((EPOCH, key))
+    # Something that is no cache of ours, and answers all the same, must not refuse anybody.
+    if found.get(key, REVOKED) != REVOKED:
+        raise CacheFailed("it talks nonsense")
+    return found.get(EPOCH), key in found
+
+
+def _read_epoch(cache: BaseCache) -> Any:
+    epoch = cache.get(EPOCH)
+    if epoch is None:
+        # Others may begin one at this moment: the first one counts.
+        cache.add(EPOCH, _new_epoch(), None)
+        epoch = cache.get(EPOCH)
+    if epoch is None:
+        raise CacheFailed("it keeps nothing")
+    return epoch
 
 
 def _key_of(sid: UUID) -> str:
