@@ -147,9 +147,12 @@ class File:
 
 
 class PostgreSQLServer:
-    """A PostgreSQL with one database, in a folder and on a port of its own."""
+    """A PostgreSQL with one database, in a folder and on a port of its own.
 
-    def __init__(self, folder):
+    Other hosts reach it at `addresses`.
+    """
+
+    def __init__(self, folder, *addresses):
         self.folder, self.port = Path(folder), free_port()
         self.initdb, self.pg_ctl = need_of_postgresql("initdb"), need_of_postgresql("pg_ctl")
         # It refuses to run as root.
@@ -160,12 +163,14 @@ class PostgreSQLServer:
         self._run(self.initdb, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8")
         settings = [
             f"port = {self.port}",
-            "listen_addresses = '127.0.0.1'",
+            f"listen_addresses = '{','.join(['127.0.0.1', *addresses])}'",
             f"unix_socket_directories = '{self.folder}'",
             "fsync = off",
         ]
         with (self.folder / "data" / "postgresql.conf").open("a") as config:
             config.write("\n".join(settings) + "\n")
+        with (self.folder / "data" / "pg_hba.conf").open("a") as config:
+            config.write("host all all samenet trust\n")
         self.start()
 
     def start(self):

@@ -22,7 +22,7 @@ from tests.many_sessions import begin
 
 proves = pytest.mark.proves
 
-pytest_plugins = ["tests.cached_site"]
+pytest_plugins = ["tests.cached_fixtures"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

@@ -26,7 +26,7 @@ from tests.racing import PATIENCE, die_apart, locked
 
 proves = pytest.mark.proves
 
-pytest_plugins = ["tests.cached_site"]
+pytest_plugins = ["tests.cached_fixtures"]
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.races,

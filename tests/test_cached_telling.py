@@ -23,7 +23,7 @@ from tests.people import Device
 
 proves = pytest.mark.proves
 
-pytest_plugins = ["tests.cached_site"]
+pytest_plugins = ["tests.cached_fixtures"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LEAKED = BulkRevocationReason.CREDENTIALS_LEAKED

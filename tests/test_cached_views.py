@@ -13,7 +13,7 @@ from tests.cached import Process, revoke_now
 
 proves = pytest.mark.proves
 
-pytest_plugins = ["tests.cached_site"]
+pytest_plugins = ["tests.cached_fixtures"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

@@ -22,7 +22,7 @@ from tests.test_replica import unasked
 
 proves = pytest.mark.proves
 
-pytest_plugins = ["tests.cached_site"]
+pytest_plugins = ["tests.cached_fixtures"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

@@ -21,7 +21,7 @@ from jwt_sessions.revocation import LazyUser
 
 proves = pytest.mark.proves
 
-pytest_plugins = ["tests.cached_site"]
+pytest_plugins = ["tests.cached_fixtures"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

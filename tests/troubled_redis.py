@@ -38,7 +38,8 @@ class TroubledRedis(RedisServer):
     """A Redis for one site alone, which talks to it directly or over a line."""
 
     def __init__(self, folder):
-        super().__init__(folder)
+        super().__init__("--dir", str(folder))
+        self.folder = folder
         self.line = Line("127.0.0.1", self.port)
         self.nonsense = None
 

@@ -69,7 +69,10 @@ class CachedCheck:
             known = self._known_by(epoch)
             if known is None or known.ids is None:
                 return None
-        return known.has(sid)
+        if known.has(sid):
+            return True
+        # To fail to read the window, or to ask the cache, may have taken longer than it was good.
+        return None if self._is_too_old(known) else False
 
     def tell(self, sids: Collection[UUID]) -> None:
         """Tell the other processes that these sessions are revoked."""
@@ -88,6 +91,10 @@ class CachedCheck:
             # Before it is too old: so nobody has to ask the database while one reads.
             return self._read() or known
         return known
+
+    @staticmethod
+    def _is_too_old(known: Knowledge) -> bool:
+        return monotonic() - known.read_at > conf.REVOCATION_MAX_DELAY.total_seconds()
 
     def _known_by(self, epoch: Any) -> Knowledge | None:
         """Return what is known now that the cache says `epoch`; None: nothing, for the moment."""
