@@ -71,8 +71,8 @@ class CachedCheck:
                 return None
         if known.has(sid):
             return True
-        # To fail to read the window, or to ask the cache, may have taken longer than it was good.
-        return None if self._is_too_old(known) else False
+        # To ask the cache, or to fail to read anew, may have taken longer than it was good.
+        return False if self._is_good(known) else None
 
     def tell(self, sids: Collection[UUID]) -> None:
         """Tell the other processes that these sessions are revoked."""
@@ -82,19 +82,15 @@ class CachedCheck:
             self._lacking_until = monotonic()
 
     def _current(self) -> Knowledge | None:
-        """Return what is known, if it is young enough; read it anew in time."""
-        known, now = self.knowledge, monotonic()
-        delay = conf.REVOCATION_MAX_DELAY.total_seconds()
-        if known is None or now - known.read_at > delay or known.read_at <= self._lacking_until:
+        """Return what is known, if it is good; read it anew in time."""
+        known = self.knowledge
+        if known is None or not self._is_good(known):
             return self._read()
-        if now - known.read_at > delay / 2:
-            # Before it is too old: so nobody has to ask the database while one reads.
-            return self._read() or known
-        return known
+        # Before it is too old: so nobody has to ask the database while one reads.
+        return (self._read() or known) if _age_of(known) > _longest_age() / 2 else known
 
-    @staticmethod
-    def _is_too_old(known: Knowledge) -> bool:
-        return monotonic() - known.read_at > conf.REVOCATION_MAX_DELAY.total_seconds()
+    def _is_good(self, known: Knowledge) -> bool:
+        return known.read_at > self._lacking_until and _age_of(known) <= _longest_age()
 
     def _known_by(self, epoch: Any) -> Knowledge | None:
         """Return what is known now that the cache says `epoch`; None: nothing, for the moment."""
@@ -136,6 +132,14 @@ class CachedCheck:
         now = monotonic()
         pause = PAUSE_WHEN_FULL if is_full else (now - began) * (1 / LARGEST_SHARE - 1)
         self._not_before = now + pause
+
+
+def _age_of(known: Knowledge) -> float:
+    return monotonic() - known.read_at
+
+
+def _longest_age() -> float:
+    return conf.REVOCATION_MAX_DELAY.total_seconds()
 
 
 @until_settings_change
