@@ -13,11 +13,7 @@ from jwt_sessions import sessions
 from jwt_sessions.models import RevokedReason
 from jwt_sessions.revocation import cached
 from jwt_sessions.revocation.shared_cache import MOST_KEYS, SharedCache
-from tests.cached import (
-    DELAY,
-    later,
-    revoke_now,
-)
+from tests.cached import DELAY, later, revoke_now
 from tests.many_sessions import begin
 
 proves = pytest.mark.proves

@@ -10,14 +10,7 @@ from jwt_sessions import sessions
 from jwt_sessions.models import BulkRevocationReason, RevokedReason, Session
 from jwt_sessions.revocation.shared_cache import MOST_KEYS, SharedCache
 from jwt_sessions.sessions import Criteria
-from tests.cached import (
-    DELAY,
-    WINDOW,
-    Process,
-    revoke_everything_of,
-    revoke_now,
-    revoke_untold,
-)
+from tests.cached import DELAY, WINDOW, Process, revoke_everything_of, revoke_now, revoke_untold
 from tests.many_sessions import begin
 from tests.people import Device
 
