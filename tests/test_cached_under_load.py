@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 
 from jwt_sessions import sessions
 from jwt_sessions.models import RevokedReason
 from tests.many_sessions import begin
-from tests.people import make_user
+from tests.people import Device, make_user
 from tests.racing import wait_until_alone
 from tests.troubled_callers import at_work
-from tests.troubled_redis import TROUBLES, TroubledRedis, settings_of
+from tests.troubled_redis import NONSENSE, TROUBLES, TroubledRedis, settings_of
 
 pytestmark = [
     pytest.mark.proves("P1", "V1", "V8"),
@@ -143,3 +144,21 @@ def assert_kept(trial, notes, live):
         assert [note for note in accepted if not trial.is_excused(note)] == []
     # It is the cache that was asked, whenever it could be.
     assert sum(note.queries == 0 for note in notes) > len(notes) / 5
+
+
+def test_of_many_callers_one_finds_out_whether_the_cache_is_back(redis, threads, set_jwt):
+    set_jwt(REVOCATION_MAX_DELAY=timedelta(minutes=1))  # so that nobody reads the window meanwhile
+    alice = make_user("alice")
+    devices = [Device() for _ in range(8)]
+    for device in devices:
+        device.access = sessions.start(alice).access
+    callers = threads(len(devices))
+    assert devices[0].call_protected().status_code == 200
+    redis.talk_nonsense(NONSENSE["silence"])
+    assert devices[0].call_protected().status_code == 200
+    before = redis.nonsense.calls
+    time.sleep(1)  # so long it is left alone
+    answers = callers.at_once(*[device.call_protected for device in devices])
+    assert {answer.status_code for answer in answers} == {200}
+    # Two may ask at the very same moment; all would if each of them asked.
+    assert redis.nonsense.calls - before <= len(devices) / 2
