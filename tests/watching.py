@@ -57,11 +57,11 @@ class Watch:
         for asking in [*self.lost, *self.kept]:
             asking.stop()
 
-    def accepted_after(self, moment):
-        """When the revoked token was let in later than that, in seconds after it."""
-        answers = [answer for asking in self.lost for answer in asking.answers]
+    def accepted(self, *, after, before):
+        """When anybody was let in between two moments, in seconds after the first one."""
+        answers = [answer for asking in [*self.lost, *self.kept] for answer in asking.answers]
         accepted = [answer.answered_at for answer in answers if answer.status == 200]
-        return [at - moment for at in accepted if at > moment]
+        return [at - after for at in accepted if after < at < before]
 
     @staticmethod
     def found(askers, since=0.0):
