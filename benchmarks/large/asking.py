@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from benchmarks.sides import Exchange
 
-# As many as there are where there are few.
+# At most, of those that there are.
 ASKED_FOR: Final = 2_000
 
 
