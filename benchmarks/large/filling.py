@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -104,14 +105,31 @@ def fill(*stretches: Stretch) -> int:
     users = max(1, sum(stretch.sessions for stretch in stretches) // SESSIONS_OF_A_USER)
     _add_users(users)
     model = _template()
-    for stretch in stretches:
-        for portion in stretch.portions():
-            _add_sessions(model, portion, users)
-    _add_refresh_tokens(model)
+    with _unchecked():
+        for stretch in stretches:
+            for portion in stretch.portions():
+                _add_sessions(model, portion, users)
+        _add_refresh_tokens(model)
     model.refresh_token.delete()
     Session.objects.filter(pk=model.pk).delete()
     tidy()
     return users
+
+
+@contextmanager
+def _unchecked() -> Iterator[None]:
+    """Let rows in whose keys nobody looks up, where we may: that is half of the time."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT current_setting('is_superuser')::boolean")
+            if cursor.fetchone()[0]:
+                cursor.execute("SET session_replication_role = replica")
+    try:
+        yield
+    finally:
+        if connection.vendor == "postgresql":
+            # As it is for whoever comes next.
+            connection.close()
 
 
 def fill_last_month(sessions: int) -> None:
@@ -124,7 +142,6 @@ def revoke_by_chance(*, count: int) -> None:
     """Revoke so many of the sessions that are not yet, now."""
     chosen = Session.objects.filter(revoked_at=None).order_by("?").values("pk")[:count]
     Session.objects.filter(pk__in=chosen).revoke(reason=RevokedReason.SIGNED_OUT)
-    tidy()
 
 
 def tidy() -> None:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from benchmarks.databases import connect_to, connected_to, copied, settle
 from benchmarks.large.asking import random_sessions, refreshes
-from benchmarks.large.filling import fill_last_month, revoke_by_chance
+from benchmarks.large.filling import fill_last_month, revoke_by_chance, tidy
 from benchmarks.measuring import measure
 from benchmarks.reporting import tables
 from benchmarks.sides import Side, WrongAnswer
@@ -88,6 +88,7 @@ def cached_steps(side: Side, *, databases: Databases) -> Iterator[Callable[[], o
     """Yield the same calls without a query, where some other sessions were just revoked."""
     with connected_to(databases[side.is_ours]):
         revoke_by_chance(count=Session.objects.count() // SESSIONS_FOR_A_REVOKED)
+        tidy()
     yield from authenticate_steps(side, databases=databases, touches_user=False)
 
 
