@@ -8,9 +8,8 @@ nanoseconds it takes to look for one session.
 from __future__ import annotations
 
 import json
-import os
 import random
-import resource
+import re
 import sys
 from pathlib import Path
 from time import perf_counter
@@ -68,13 +67,15 @@ def _some_of(ids: bytes | bytearray) -> Iterator[UUID]:
             yield uuid4()
 
 
-def _resident() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+def _resident(name: str = "VmRSS") -> int:
+    """Return the memory that this process has, in bytes."""
+    # getrusage() would tell of the process that this one was forked from.
+    found = re.search(rf"^{name}:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
 
 
 def _most_resident() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return _resident("VmHWM")
 
 
 if __name__ == "__main__":
