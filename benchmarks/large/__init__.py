@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.large import bulk, clear, growth, pages, steps
+from benchmarks.large import bulk, clear, growth, pages, sizes, steps, window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 WORKS: Final[Mapping[str, Callable[..., str]]] = {
     "growth": growth.report,
+    "sizes": sizes.report,
+    "window": window.report,
     "pages": pages.report,
     "steps": steps.report,
     "bulk": bulk.report,

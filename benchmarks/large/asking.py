@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     from benchmarks.sides import Exchange
 
-# As many as there are where there are few.
+# At most, of those that there are.
 ASKED_FOR: Final = 2_000
 
 
-def random_sessions(**which: Any) -> list[Session]:
+def random_sessions(*, count: int = ASKED_FOR, **which: Any) -> list[Session]:
     """Return some of those that were filled in, in no order, with what tokens are made of."""
     by_chance = Session.objects.filter(user__username__startswith="user-", **which).order_by("?")
-    chosen = list(by_chance.values_list("pk", flat=True)[:ASKED_FOR])
+    chosen = list(by_chance.values_list("pk", flat=True)[:count])
     rows = Session.objects.select_related("user", "refresh_token").in_bulk(chosen)
     return [rows[pk] for pk in chosen]
 

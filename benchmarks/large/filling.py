@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -10,15 +11,17 @@ from django.db import connection
 from django.utils import timezone
 
 from benchmarks.bearers import new_session
-from jwt_sessions.models import Session
+from jwt_sessions.models import RevokedReason, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from django.db.models import Model
 
 SESSIONS_OF_A_USER: Final = 10
+# What is inserted by one statement: keys are checked at its end, and until then kept in memory.
+PORTION: Final = 1_000_000
 
 # Those that are made for the works of their own have smaller ids.
 FIRST_USER: Final = 1_000_000
@@ -33,15 +36,16 @@ ROWS: Final = {
     ),
 }
 
-# The time of a session in milliseconds, and 18 hexadecimal digits by chance.
+# The time of a session in milliseconds; by chance 18 hexadecimal digits, and a host's number.
 MOMENTS: Final = {
     "postgresql": (
-        "(SELECT i, CAST({began} + i * {step} AS bigint) AS ms, md5(random()::text) AS digits"
-        " FROM {rows} OFFSET 0) AS moments"
+        "(SELECT i, CAST({began} + i * {step} AS bigint) AS ms, md5(random()::text) AS digits,"
+        " floor(random() * 16777216)::bigint AS host FROM {rows} OFFSET 0) AS moments"
     ),
     "sqlite": (
         "(SELECT i, CAST({began} + i * {step} AS integer) AS ms,"
-        " lower(hex(randomblob(9))) AS digits FROM {rows} LIMIT -1 OFFSET 0) AS moments"
+        " lower(hex(randomblob(9))) AS digits, abs(random() % 16777216) AS host"
+        " FROM {rows} LIMIT -1 OFFSET 0) AS moments"
     ),
 }
 
@@ -61,6 +65,16 @@ TIMES: Final = {
     "sqlite": "strftime('%Y-%m-%d %H:%M:%f', (ms + {later}) / 1000.0, 'unixepoch')",
 }
 
+# Of 100.0.0.0/8, where no work looks for anybody, and their keys.
+ADDRESSES: Final = {
+    "postgresql": "'100.0.0.0'::inet + host",
+    "sqlite": "printf('100.%d.%d.%d', host >> 16, (host >> 8) & 255, host & 255)",
+}
+ADDRESS_KEYS: Final = {
+    "postgresql": "'00000000000000000000ffff64' || lpad(to_hex(host), 6, '0')",
+    "sqlite": "printf('00000000000000000000ffff64%06x', host)",
+}
+
 USER_IDS: Final = {
     "postgresql": "{first} + floor(random() * {users})::bigint",
     "sqlite": "{first} + abs(random() % {users})",
@@ -74,6 +88,13 @@ class Stretch(NamedTuple):
     began: datetime
     until: datetime
 
+    def portions(self) -> Iterator[Stretch]:
+        """Yield it in parts that a statement can have."""
+        step = (self.until - self.began) / self.sessions
+        for first in range(0, self.sessions, PORTION):
+            last = min(first + PORTION, self.sessions)
+            yield Stretch(last - first, self.began + first * step, self.began + last * step)
+
 
 def fill(*stretches: Stretch) -> int:
     """Make sessions in the order in which they began; return how many users they have.
@@ -84,19 +105,43 @@ def fill(*stretches: Stretch) -> int:
     users = max(1, sum(stretch.sessions for stretch in stretches) // SESSIONS_OF_A_USER)
     _add_users(users)
     model = _template()
-    for stretch in stretches:
-        _add_sessions(model, stretch, users)
-    _add_refresh_tokens(model)
+    with _unchecked():
+        for stretch in stretches:
+            for portion in stretch.portions():
+                _add_sessions(model, portion, users)
+        _add_refresh_tokens(model)
     model.refresh_token.delete()
     Session.objects.filter(pk=model.pk).delete()
     tidy()
     return users
 
 
+@contextmanager
+def _unchecked() -> Iterator[None]:
+    """Let rows in whose keys nobody looks up, where we may: that is half of the time."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT current_setting('is_superuser')::boolean")
+            if cursor.fetchone()[0]:
+                cursor.execute("SET session_replication_role = replica")
+    try:
+        yield
+    finally:
+        if connection.vendor == "postgresql":
+            # As it is for whoever comes next.
+            connection.close()
+
+
 def fill_last_month(sessions: int) -> None:
     """Make so many sessions of the last 29 days, none of which has ended."""
     now = timezone.now()
     fill(Stretch(sessions, now - timedelta(days=29), now))
+
+
+def revoke_by_chance(*, count: int) -> None:
+    """Revoke so many of the sessions that are not yet, now."""
+    chosen = Session.objects.filter(revoked_at=None).order_by("?").values("pk")[:count]
+    Session.objects.filter(pk__in=chosen).revoke(reason=RevokedReason.SIGNED_OUT)
 
 
 def tidy() -> None:
@@ -172,13 +217,16 @@ def _add_sessions(template: Session, stretch: Stretch, users: int) -> None:
         "auth_time": began,
         "created_at": began,
         "expires_at": time_after(template.expires_at - template.created_at),
+        "address": ADDRESSES[connection.vendor],
+        "address_key": ADDRESS_KEYS[connection.vendor],
     }
     copy_row(template, moments(stretch), values)
 
 
 def _add_refresh_tokens(template: Session) -> None:
     table = connection.ops.quote_name(Session._meta.db_table)
-    source = f"(SELECT * FROM {table} WHERE user_id >= {FIRST_USER} ORDER BY id) AS s"  # noqa: S608
+    needed = "id, created_at, expires_at"
+    source = f"(SELECT {needed} FROM {table} WHERE user_id >= {FIRST_USER} ORDER BY id) AS s"  # noqa: S608
     is_over = "s.expires_at < template.last_seen_at"
     values: dict[str, Any] = {
         "session": "s.id",

@@ -32,13 +32,13 @@ class Question(NamedTuple):
     body: bytes
 
     @classmethod
-    def of_bearer(cls, path: str, bearer: Bearer) -> Self:
-        """Return what a bearer asks the protected view at `path`."""
+    def of_bearer(cls, path: str, bearer: Bearer, *, fact: str) -> Self:
+        """Return what a bearer asks the view at `path`, which tells a fact of theirs."""
         request = (
             f"GET {path} HTTP/1.1\r\nHost: testserver\r\nAccept: application/json\r\n"
             f"Authorization: Bearer {bearer.access}\r\n\r\n"
         )
-        body = json.dumps({"username": bearer.username}, separators=(",", ":"))
+        body = json.dumps({fact: getattr(bearer, fact)}, separators=(",", ":"))
         return cls(request.encode(), body.encode())
 
 

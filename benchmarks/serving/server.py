@@ -26,8 +26,11 @@ PATIENCE: Final = 10
 
 
 @contextmanager
-def gunicorn() -> Iterator[tuple[str, int]]:
-    """Serve the project on the scratch database; yield host and port."""
+def gunicorn(*, check: str) -> Iterator[tuple[str, int]]:
+    """Serve the project on the scratch database; yield host and port.
+
+    `check` is REVOCATION_CHECK.
+    """
     # It listens already: whoever connects waits until the server is there.
     with socket.create_server(("127.0.0.1", 0)) as listener:
         # Head and body go out apart, and the second would wait for the client to confirm the first.
@@ -37,7 +40,7 @@ def gunicorn() -> Iterator[tuple[str, int]]:
         process = subprocess.Popen(
             [*command, "benchmarks.wsgi"],
             pass_fds=[descriptor],
-            env={**os.environ, **scratch_environment()},
+            env={**os.environ, **scratch_environment(), "BENCHMARK_REVOCATION_CHECK": check},
         )
         try:
             yield listener.getsockname()
