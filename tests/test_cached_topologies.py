@@ -51,22 +51,23 @@ def wait_until(is_so):
 class Replica(RedisServer):
     """A Redis that follows another."""
 
-    def __init__(self, primary):
-        super().__init__("--replicaof", "127.0.0.1", str(primary.port))
+    def __init__(self, folder, primary):
+        # What a replica copies, it saves.
+        super().__init__("--dir", str(folder), "--replicaof", "127.0.0.1", str(primary.port))
         self.client = redis.Redis(port=self.port)
         wait_until(lambda: self.client.info("replication")["master_link_status"] == "up")
 
 
 @pytest.fixture
-def primary():
-    server = RedisServer()
+def primary(tmp_path):
+    server = RedisServer("--dir", str(tmp_path))
     yield server
     server.kill()
 
 
 @pytest.fixture
-def replica(primary):
-    server = Replica(primary)
+def replica(tmp_path, primary):
+    server = Replica(tmp_path, primary)
     yield server
     server.process.send_signal(signal.SIGCONT)
     server.kill()

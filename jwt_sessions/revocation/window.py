@@ -33,7 +33,7 @@ class Knowledge:
 
     epoch: Any
     read_at: float
-    ids: bytearray | None
+    ids: bytes | None
 
     def has(self, sid: UUID) -> bool:
         """Return whether a session is among them."""
@@ -54,7 +54,7 @@ def window_length() -> timedelta:
     return conf.ACCESS_TOKEN_LIFETIME + conf.LEEWAY + MARGIN
 
 
-def read_window() -> bytearray | None:
+def read_window() -> bytes | None:
     """Return the ids of the whole window, sorted and packed; None where there are too many.
 
     One query. It is never asked what has come since the last time: a revocation that began before
@@ -71,9 +71,10 @@ def read_window() -> bytearray | None:
         last = this
     if len(packed) > MOST_IDS * ID_LENGTH:
         return None
-    return packed if is_sorted else _sort(packed)
+    # In no more room than it takes: a list that grows has some to spare.
+    return bytes(packed) if is_sorted else _sort(packed)
 
 
-def _sort(packed: bytearray) -> bytearray:
+def _sort(packed: bytes | bytearray) -> bytes:
     places = range(0, len(packed), ID_LENGTH)
-    return bytearray().join(sorted(packed[place : place + ID_LENGTH] for place in places))
+    return b"".join(sorted(bytes(packed[place : place + ID_LENGTH]) for place in places))
