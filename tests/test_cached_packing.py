@@ -21,7 +21,7 @@ ids = st.one_of(st.uuids(), st.integers(0, 40).map(lambda number: UUID(int=2**12
 @pytest.mark.once
 @given(known=st.sets(ids, max_size=50), asked=st.lists(ids, max_size=20))
 def test_what_is_known_is_what_was_packed(known, asked):
-    packed = bytearray().join(each.bytes for each in sorted(known, key=lambda each: each.bytes))
+    packed = b"".join(each.bytes for each in sorted(known, key=lambda each: each.bytes))
     assert len(packed) == 16 * len(known)
     knowledge = Knowledge(1, 0.0, packed)
     near = {UUID(int=(each.int + step) % 2**128) for each in known for step in (-1, 1)}
@@ -32,7 +32,7 @@ def test_what_is_known_is_what_was_packed(known, asked):
 @pytest.mark.once
 @given(st.lists(st.uuids()))
 def test_ids_in_any_order_are_sorted_by_their_bytes(unsorted):
-    packed = bytearray().join(each.bytes for each in unsorted)
+    packed = b"".join(each.bytes for each in unsorted)
     in_order = sorted(unsorted, key=lambda each: each.bytes)
     assert _sort(packed) == b"".join(each.bytes for each in in_order)
 
@@ -61,4 +61,4 @@ def test_where_the_database_sorts_otherwise_it_is_sorted_here(alice, monkeypatch
 @pytest.mark.once
 def test_what_is_known_is_never_changed():
     with pytest.raises(FrozenInstanceError):
-        Knowledge(1, 0.0, bytearray()).epoch = 2
+        Knowledge(1, 0.0, b"").epoch = 2

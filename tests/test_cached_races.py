@@ -136,7 +136,7 @@ def test_a_request_ends_with_what_it_began_with(phone, laptop, other, monotonic,
 
     def look_while_all_changes(cache, sid):
         found = look(cache, sid)
-        other.check.knowledge = old.__class__(old.epoch + 1, old.read_at, bytearray(sid.bytes))
+        other.check.knowledge = old.__class__(old.epoch + 1, old.read_at, sid.bytes)
         return found
 
     monkeypatch.setattr(SharedCache, "look", look_while_all_changes)
