@@ -166,7 +166,9 @@ def test_p12_workers_that_know_the_window_ask_the_database_for_nothing(workers):
 def served_once_more(environment, **variables):
     """The site with one more worker, under other settings; yield somebody who calls there."""
     address = ("127.0.0.1", free_port())
-    with gunicorn({**environment, **variables}, address), Caller(address) as caller:
+    # On one connection to the database, which takes statements of its own to be opened.
+    server = gunicorn({**environment, **variables}, address, "--threads", "1")
+    with server, Caller(address) as caller:
         yield caller
 
 
