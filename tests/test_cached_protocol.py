@@ -13,7 +13,7 @@ from jwt_sessions import sessions
 from jwt_sessions.models import RevokedReason
 from jwt_sessions.revocation import cached
 from jwt_sessions.revocation.shared_cache import MOST_KEYS, SharedCache
-from tests.cached import DELAY, later, revoke_now
+from tests.cached import DELAY, later, revoke_now, revoke_untold
 from tests.many_sessions import begin
 
 proves = pytest.mark.proves
@@ -121,3 +121,19 @@ def test_a_thread_of_its_own_looks_by_the_same_connection_pool(phone, other, sto
     other.ask(phone)
     assert later(other.check.is_revoked, phone.session.pk) is False
     assert cached.this_process() is cached.this_process()
+
+
+@proves("P1")
+def test_p1_what_becomes_too_old_while_the_cache_is_asked_lets_nobody_in(
+    other, phone, monotonic, monkeypatch
+):
+    assert other.ask(phone).status == 200
+    revoke_untold(phone)
+    look = other.check.cache.look
+
+    def look_for_long(sid):
+        monotonic.shift(DELAY + 0.1)
+        return look(sid)
+
+    monkeypatch.setattr(other.check.cache, "look", look_for_long)
+    assert other.ask(phone).status == 401
