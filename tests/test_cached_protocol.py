@@ -12,9 +12,10 @@ from django.core.cache.backends.redis import RedisCache
 from jwt_sessions import sessions
 from jwt_sessions.models import RevokedReason
 from jwt_sessions.revocation import cached
-from jwt_sessions.revocation.shared_cache import MOST_KEYS, SharedCache
+from jwt_sessions.revocation.shared_cache import EPOCH, MOST_KEYS, SharedCache, find_cache
 from tests.cached import DELAY, later, revoke_now, revoke_untold
 from tests.many_sessions import begin
+from tests.site_on_servers import wait_until
 
 proves = pytest.mark.proves
 
@@ -137,3 +138,39 @@ def test_p1_what_becomes_too_old_while_the_cache_is_asked_lets_nobody_in(
 
     monkeypatch.setattr(other.check.cache, "look", look_for_long)
     assert other.ask(phone).status == 401
+
+
+@proves("P1", "V1")
+def test_p1_an_answer_that_nobody_has_read_is_not_taken_for_that_to_the_next_question(
+    phone, laptop, store, other, monkeypatch
+):
+    other.ask(phone)
+    SharedCache().tell([laptop.session.pk])
+    client = find_cache()._cache
+    (connection,) = client._connections.__dict__.values()
+    # What a time limit of a server's leaves behind: asked for one session, and not listened to.
+    connection.send_command("MGET", store.cache.make_key(EPOCH), store.name_of(phone.sid))
+    wait_until(connection.can_read, "the answer never came")
+    assert other.ask(laptop) == (401, 0)
+    assert other.ask(phone) == (200, 0)
+
+
+class Interrupted(BaseException):
+    """What a server ends a request by that takes too long."""
+
+
+@proves("P1", "V1")
+def test_p1_a_look_that_is_broken_off_leaves_no_answer_behind(phone, laptop, other, monkeypatch):
+    other.ask(phone)
+    SharedCache().tell([laptop.session.pk])
+    (connection,) = find_cache()._cache._connections.__dict__.values()
+
+    def interrupt():
+        raise Interrupted
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "read_response", interrupt)
+        with pytest.raises(Interrupted):
+            other.check.is_revoked(phone.session.pk)
+    assert connection._sock is None
+    assert other.ask(laptop) == (401, 0)
