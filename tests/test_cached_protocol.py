@@ -142,7 +142,7 @@ def test_p1_what_becomes_too_old_while_the_cache_is_asked_lets_nobody_in(
 
 @proves("P1", "V1")
 def test_p1_an_answer_that_nobody_has_read_is_not_taken_for_that_to_the_next_question(
-    phone, laptop, store, other, monkeypatch
+    phone, laptop, store, other
 ):
     other.ask(phone)
     SharedCache().tell([laptop.session.pk])
