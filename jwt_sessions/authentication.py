@@ -122,7 +122,7 @@ def _let_be_found(token: SessionAccessToken) -> LazyUser:
         known = known_from(token["sub"])
     except ValueError as error:
         raise _refusal(token, "wrong_subject") from error
-    token.belong_to_found(partial(read_session, token))
+    token.accept(partial(read_session, token))
     return LazyUser(lambda: cast("Session", token.session).user, **known)
 
 

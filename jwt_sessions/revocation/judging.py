@@ -44,7 +44,7 @@ def attach_live_session(token: SessionAccessToken) -> str | None:
     # One spelling names one person, and a changed user id makes a token stale.
     if token["sub"] != user_id_of(session.user):
         return "wrong_subject"
-    token.belong_to(session)
+    token.session = session
     return None
 
 

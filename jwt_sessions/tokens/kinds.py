@@ -47,13 +47,13 @@ class SessionAccessToken(AccessToken):
             self._session = self._find_session()
         return self._session
 
-    def belong_to(self, session: Session) -> None:
-        """Note the session, which lives."""
+    @session.setter
+    def session(self, session: Session) -> None:
         self._session = session
 
-    def belong_to_found(self, find: Callable[[], Session]) -> None:
+    def accept(self, find_session: Callable[[], Session]) -> None:
         """Note that the session lives, and what reads it when it is touched."""
-        self._find_session = find
+        self._find_session = find_session
 
     @property
     def current_time(self) -> datetime:  # type: ignore[override]  # simplejwt writes it, we do not
