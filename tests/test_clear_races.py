@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from jwt_sessions import sessions
 from jwt_sessions.models import RefreshToken, RevokedReason, Session
+from jwt_sessions.revocation import window_length
 from jwt_sessions.sessions import clear_expired
 from tests.old_sessions import make_live, make_sessions
 from tests.people import Device
@@ -115,7 +116,8 @@ def test_p5_a_refresh_of_what_is_being_cleared_is_refused_or_was_in_time(alice, 
     for _ in range(50):
         device, pair = Device(), sessions.start(alice)
         device.access, device.refresh_token = pair.access, pair.refresh
-        sessions.revoke(pair.session.pk, reason=RevokedReason.SIGNED_OUT)
+        this = Session.objects.filter(pk=pair.session.pk)
+        this.revoke(reason=RevokedReason.SIGNED_OUT, at=timezone.now() - window_length())
         answer, count = pair_of_threads.at_once(
             device.refresh, lambda: clear_expired(retain_revoked=timedelta(0))
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from contextlib import suppress
 from functools import cached_property
 from threading import local
 from time import monotonic
@@ -114,10 +115,7 @@ class QuickClient(RedisCacheClient):
         """Return what a server has of these keys, in one round trip."""
         django: Any = self  # the stubs know little of it
         pool = django._get_connection_pool(write=False)  # noqa: SLF001
-        mine = self._connections.__dict__
-        connection = mine.get(pool) or mine.setdefault(pool, pool.make_connection())
-        if self._has_something_to_read(connection):
-            connection.disconnect()
+        connection = self._take_connection(pool)
         try:
             connection.send_command("MGET", *keys)
             values = connection.read_response()
@@ -125,16 +123,21 @@ class QuickClient(RedisCacheClient):
             # Its answer may still come, and must not be taken for that to the next question.
             connection.disconnect()
             raise
+        self._connections.__dict__[pool] = connection
         loads = django._serializer.loads  # noqa: SLF001
         pairs = zip(keys, values, strict=True)
         return {key: loads(value) for key, value in pairs if value is not None}
 
-    def _has_something_to_read(self, connection: Any) -> bool:
-        """Return whether an answer is left that nobody has read, or the server has gone."""
-        try:
-            return bool(connection.can_read())
-        except (OSError, self._lib.RedisError):  # type: ignore[attr-defined]  # not in the stubs
-            return True
+    def _take_connection(self, pool: Any) -> Any:
+        """Return the thread's connection, if no answer is left on it to be read; else a new one."""
+        connection = self._connections.__dict__.pop(pool, None)
+        if connection is not None:
+            # Or the server has gone meanwhile, which shows as an error or as something to read.
+            with suppress(OSError, self._lib.RedisError):  # type: ignore[attr-defined]  # not in the stubs
+                if not connection.can_read():
+                    return connection
+            connection.disconnect()
+        return pool.make_connection()
 
 
 def find_cache() -> BaseCache:
