@@ -38,7 +38,7 @@ def test_it_need_not_be_the_default_cache(choose):
     assert problems() == {}
 
 
-@pytest.mark.django_db  # which Django 6.1 asks, too
+@pytest.mark.django_db(databases="__all__")  # which Django 6.1 asks, too
 @pytest.mark.parametrize("word", ["locmem.LocMemCache", "dummy.DummyCache"])
 def test_p11_a_cache_of_one_process_is_refused_unless_told_otherwise(choose, settings, word):
     choose({"BACKEND": f"{BACKENDS}.{word}"})
